@@ -1,0 +1,1 @@
+"""A remote for Amazon Photos: one abstract interface, many faces."""

@@ -1,0 +1,153 @@
+"""Settings from arguments, environment and file, in this order of weight, as one frozen struct.
+
+The file is TOML::
+
+    default = "home:"                 # AP_REMOTE
+
+    [accounts.home]
+    kind = "amazon"                   # the cookies live in a file of their own, mode 0600
+    tld = "com"
+
+    [accounts.studio]
+    kind = "service"                  # a local service on a port (`ap emulator`)
+    url = "http://127.0.0.1:8400"
+    credentials = "/srv/photos/credentials.json"
+
+``local:`` and ``memory:`` exist without being configured. ``AP_CONFIG`` names another file, ``AP_HOME`` another home
+for data and caches, ``AP_REMOTE`` the default remote.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import platformdirs
+import tomli_w
+
+from ap_remote.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LOCAL: Final = "local"
+_APP: Final = "ap_remote"
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A configured remote. Credentials are never in here, only the path of their file."""
+
+    name: str
+    kind: str = "amazon"
+    """``amazon``, ``service`` (a local service on a port), ``local`` (embedded), ``memory``."""
+    tld: str | None = None
+    region: str | None = None
+    url: str | None = None
+    credentials: str | None = None
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was decided before the program begins."""
+
+    home: Path
+    """Data and caches; one folder per account beneath ``accounts/``."""
+    file: Path
+    default: str = "local:"
+    accounts: dict[str, Account] = msgspec.field(default_factory=dict)
+    max_age: float = 60.0
+    """Seconds for which the node cache may answer without asking the service."""
+
+    def account(self, name: str) -> Account:
+        """Return the account of that name.
+
+        Raises:
+            ConfigError: it is not configured.
+        """
+        if name in self.accounts:
+            return self.accounts[name]
+        if name in (LOCAL, "memory"):
+            return Account(name=name, kind=name)
+        known = ", ".join(f"{each}:" for each in (LOCAL, *sorted(self.accounts)))
+        message = f"no account named {name!r}; known are {known} (`ap accounts add` adds one)"
+        raise ConfigError(message)
+
+    def folder(self, name: str) -> Path:
+        """Return the folder that keeps an account's cache, index and journals; it may not exist yet."""
+        return self.home / "accounts" / name
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    default: str | None = None
+    max_age: float | None = None
+    accounts: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings that hold for this process.
+
+    Raises:
+        ConfigError: the file is not TOML, or has a key that nobody knows.
+    """
+    env = os.environ if environ is None else environ
+    home = Path(env.get("AP_HOME") or platformdirs.user_data_path(_APP)).expanduser()
+    default_file = home / "config.toml" if "AP_HOME" in env else platformdirs.user_config_path(_APP) / "config.toml"
+    file = Path(env.get("AP_CONFIG") or default_file).expanduser()
+    content = _read(file)
+    accounts = {name: _account(name, fields, file) for name, fields in content.accounts.items()}
+    return Settings(
+        home=home,
+        file=file,
+        default=env.get("AP_REMOTE") or content.default or f"{LOCAL}:",
+        accounts=accounts,
+        max_age=60.0 if content.max_age is None else content.max_age,
+    )
+
+
+def add_account(settings: Settings, account: Account) -> Settings:
+    """Write one more account to the file and return the settings with it."""
+    accounts = {**settings.accounts, account.name: account}
+    return _write(settings, accounts)
+
+
+def remove_account(settings: Settings, name: str) -> Settings:
+    """Take an account out of the file; its cache folder stays."""
+    settings.account(name)
+    return _write(settings, {key: each for key, each in settings.accounts.items() if key != name})
+
+
+def _write(settings: Settings, accounts: dict[str, Account]) -> Settings:
+    tables = {
+        name: {key: value for key, value in msgspec.to_builtins(each).items() if key != "name"}
+        for name, each in accounts.items()
+    }
+    document = tomllib.loads(settings.file.read_text("utf-8")) if settings.file.exists() else {}
+    document["accounts"] = tables
+    settings.file.parent.mkdir(parents=True, exist_ok=True)
+    partial = settings.file.with_suffix(".partial")
+    partial.write_text(tomli_w.dumps(document), "utf-8")
+    partial.replace(settings.file)
+    return msgspec.structs.replace(settings, accounts=accounts)
+
+
+def _read(file: Path) -> _File:
+    try:
+        return msgspec.convert(tomllib.loads(file.read_text("utf-8")), _File)
+    except FileNotFoundError:
+        return _File()
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as exc:
+        message = f"{file}: {exc}"
+        raise ConfigError(message) from exc
+
+
+def _account(name: str, fields: dict[str, str], file: Path) -> Account:
+    unknown = set(fields) - set(Account.__struct_fields__)
+    if unknown:
+        message = f"{file}: account {name!r} has unknown settings: {', '.join(sorted(unknown))}"
+        raise ConfigError(message)
+    if "/" in name or ":" in name or not name:
+        message = f"{file}: {name!r} cannot be an account's name"
+        raise ConfigError(message)
+    return msgspec.convert({"kind": "amazon", **fields, "name": name}, Account)

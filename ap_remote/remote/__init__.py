@@ -1,0 +1,1 @@
+"""The abstract remote: contract, optional abilities, paths, registry."""

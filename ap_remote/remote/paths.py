@@ -1,0 +1,84 @@
+"""What a legal path is, and how paths are taken apart.
+
+A path has no leading slash and no empty, ``.`` or ``..`` component; ``""`` is the root. Names are kept as they are
+stored; the service compares them without regard to case (:func:`fold`). ``.views`` at the root is a directory of
+virtual views that listings leave out unless it is asked for by name.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ap_remote.errors import InvalidNameError
+from ap_remote.model import NodeId, Ref
+
+ROOT: Final = ""
+VIEWS: Final = ".views"
+TRASH_VIEW: Final = ".views/trash"
+ALBUMS_VIEW: Final = ".views/albums"
+NAME_LIMIT: Final = 256
+"""Characters in a name; the figure is the clients', not Amazon's [amazon-photos-api.md 6.1, 18]."""
+
+
+def normalise(path: str) -> str:
+    """Return *path* without leading, trailing and doubled slashes.
+
+    Raises:
+        InvalidNameError: a component is ``.`` or ``..``, or cannot be a name.
+    """
+    parts = [part for part in path.split("/") if part]
+    for part in parts:
+        check_name(part)
+    return "/".join(parts)
+
+
+def check_name(name: str) -> str:
+    """Return *name* if the service can hold an entry of it.
+
+    Raises:
+        InvalidNameError: empty, ``.``, ``..``, over 256 characters, or with ``/`` or NUL in it.
+    """
+    if not name:
+        raise InvalidNameError(name, "it is empty")
+    if name in (".", ".."):
+        raise InvalidNameError(name, "it means a folder's position, not an entry")
+    if "/" in name:
+        raise InvalidNameError(name, "it contains '/'")
+    if "\0" in name:
+        raise InvalidNameError(name, "it contains NUL")
+    if len(name) > NAME_LIMIT:
+        raise InvalidNameError(name, f"it has {len(name)} characters, {NAME_LIMIT} are allowed")
+    return name
+
+
+def join(*parts: str) -> str:
+    """Put paths and names together; empty ones vanish."""
+    return "/".join(part for part in parts if part)
+
+
+def split(path: str) -> tuple[str, str]:
+    """Return the parent path and the name; the root's are both empty."""
+    parent, _, name = path.rpartition("/")
+    return parent, name
+
+
+def components(path: str) -> tuple[str, ...]:
+    """Return the names from the root down."""
+    return tuple(path.split("/")) if path else ()
+
+
+def fold(name: str) -> str:
+    """Return the form under which two names of one folder collide."""
+    return name.casefold()
+
+
+def is_view(path: str) -> bool:
+    """Whether *path* lies in the virtual tree."""
+    return path == VIEWS or path.startswith(VIEWS + "/")
+
+
+def parse_ref(text: str) -> Ref:
+    """Read what a person types: ``id:<node id>``, else a path. ``/id:x`` is the path ``id:x``."""
+    if text.startswith("id:") and len(text) > len("id:"):
+        return NodeId(text.removeprefix("id:"))
+    return normalise(text)

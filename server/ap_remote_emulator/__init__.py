@@ -1,0 +1,1 @@
+"""The local service: speaks Amazon Photos' protocol and keeps real photographs."""
