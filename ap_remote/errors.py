@@ -55,7 +55,8 @@ class RemoteError(Exception):
 
     Attributes:
         retryable: whether the same call may succeed if it is made again. Only the transport reads it.
-        exit_code: what ``ap`` exits with (rclone's numbers where it has one).
+        exit_code: what ``ap`` exits with. 1 to 10 mean what they mean to rclone: 1 anything else, 2 usage, 4 not found,
+            5 temporary, 6 less serious, 7 fatal; ours are 12 a local store, 13 an encoder, 14 a plan.
     """
 
     retryable: ClassVar[bool] = False
@@ -99,7 +100,7 @@ class NotFoundError(RemoteError, FileNotFoundError):
 class AlreadyExistsError(RemoteError, FileExistsError):
     """The name is taken in its folder (Amazon compares without regard to case)."""
 
-    exit_code = 5
+    exit_code = 6
 
     def __init__(self, path: str, node_id: str | None = None) -> None:
         super().__init__(f"already exists: {path!r}")
@@ -110,7 +111,7 @@ class AlreadyExistsError(RemoteError, FileExistsError):
 class DuplicateContentError(RemoteError, FileExistsError):
     """The account already holds these bytes under another name."""
 
-    exit_code = 5
+    exit_code = 6
 
     def __init__(self, path: str, node_id: str | None = None) -> None:
         where = f" as node {node_id}" if node_id else ""
@@ -221,7 +222,7 @@ class PreconditionFailedError(RemoteError):
 class QuotaExceededError(RemoteError):
     """The account is full."""
 
-    exit_code = 8
+    exit_code = 7
 
 
 class TransportError(RemoteError):
@@ -289,7 +290,7 @@ class MissingExtraError(RemoteError, ImportError):
 class StoreError(RemoteError):
     """A local store (cache, index, journal) cannot be used."""
 
-    exit_code = 9
+    exit_code = 12
 
 
 class NewerStoreError(StoreError):
@@ -315,10 +316,10 @@ class CorruptStoreError(StoreError):
 class EncoderError(RemoteError):
     """The encoder cannot run: weights are missing, or do not match the index."""
 
-    exit_code = 10
+    exit_code = 13
 
 
 class PlanError(RemoteError):
     """A plan cannot be applied or undone as it stands."""
 
-    exit_code = 11
+    exit_code = 14

@@ -1,0 +1,69 @@
+# The four commands: make demo, make test, make check, make bench. `make help` lists all.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := ap_remote server tests fixtures
+UV_VERSION := 0.13.9
+
+.PHONY: help
+help: ## Print this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# The stamp is newer than what it was made from, so nothing is installed twice.
+.venv/stamp: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt \
+		--editable '.[all]' --group dev --group demo
+	touch $@
+
+.PHONY: setup
+setup: .venv/stamp ## Make .venv and install everything
+
+.PHONY: demo
+demo: .venv/stamp ## Do the main job on real photographs (PHOTOS=~/Pictures uses yours)
+	$(BIN)/python -m fixtures.demo $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+.PHONY: test
+test: .venv/stamp ## Run the whole suite (ARGS=… goes to pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: format lint types imports
+format: .venv/stamp ## Format the code
+	$(BIN)/ruff format $(PACKAGES)
+	$(BIN)/ruff check --fix --quiet $(PACKAGES) || true
+lint: .venv/stamp ## Check format and style
+	$(BIN)/ruff format --check $(PACKAGES)
+	$(BIN)/ruff check $(PACKAGES)
+types: .venv/stamp ## Check types
+	$(BIN)/mypy
+imports: .venv/stamp ## Check who imports whom
+	$(BIN)/lint-imports
+
+.PHONY: wheel
+wheel: .venv/stamp ## Build the wheel and try it in a clean environment
+	rm -rf dist build/wheel-venv
+	$(BIN)/uv build --quiet --wheel --out-dir dist
+	$(PYTHON) -m venv build/wheel-venv
+	$(BIN)/uv pip install --quiet --python build/wheel-venv/bin/python --constraints constraints.txt dist/*.whl
+	cd build && PATH= wheel-venv/bin/python -I ../tests/wheel_smoke.py
+
+.PHONY: check
+check: lint types imports test wheel ## What CI runs
+
+.PHONY: bench
+bench: .venv/stamp ## Measure; prints JSON lines
+	$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: constraints
+constraints: ## Pin the newest versions that fit (names, versions and hashes only)
+	$(BIN)/uv pip compile --quiet --universal --upgrade --extra all --group dev --group demo --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --python-version 3.11 pyproject.toml --output-file constraints.txt
+
+.PHONY: clean
+clean: ## Remove what the commands made
+	rm -rf .venv build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

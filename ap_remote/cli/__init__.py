@@ -1,0 +1,1 @@
+"""The ``ap`` command: thin over the library."""

@@ -1,0 +1,110 @@
+"""Commands of accounts: accounts list, add, remove, check."""
+
+from __future__ import annotations
+
+import json as plain_json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ap_remote import config
+from ap_remote.cli.console import Json, json_line, line, run
+from ap_remote.config import Account
+from ap_remote.connect import connect
+from ap_remote.errors import ConfigError
+from ap_remote.transport import marketplace_of
+
+_KINDS = ("amazon", "service")
+
+group = typer.Typer(no_args_is_help=True, help="The remotes that are configured.")
+
+
+@group.command("list")
+def show(*, json: Json = False) -> None:
+    """List the accounts; local: is always there."""
+    settings = config.load()
+    for each in (Account(name=config.LOCAL, kind=config.LOCAL), *settings.accounts.values()):
+        where = each.url or (f"amazon.{each.tld}" if each.tld else "")
+        mark = "  (default)" if settings.default == f"{each.name}:" else ""
+        if json:
+            json_line(each)
+        else:
+            line(f"{each.name + ':':16} {each.kind:8} {where}{mark}")
+
+
+@group.command()
+def add(
+    name: Annotated[str, typer.Argument(help="A name; paths on it are NAME:PATH.")],
+    *,
+    kind: Annotated[str, typer.Option(help="amazon, or service (a local service on a port).")] = "amazon",
+    cookies: Annotated[
+        Path | None, typer.Option(help="A JSON file with the browser's cookies; it is copied, readable by you alone.")
+    ] = None,
+    tld: Annotated[
+        str | None, typer.Option(help="The marketplace, e.g. co.uk; found by the cookies if not said.")
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="The content host's region: na, eu, jp.")] = None,
+    url: Annotated[str | None, typer.Option(help="A service's address.")] = None,
+    credentials: Annotated[Path | None, typer.Option(help="A service's credentials file.")] = None,
+) -> None:
+    """Add an account, or change one."""
+    if kind not in _KINDS:
+        raise ConfigError(f"unknown kind {kind!r}; known are {', '.join(_KINDS)}")
+    if kind == "service" and (url is None or credentials is None):
+        raise ConfigError("a service needs --url and --credentials (both are printed by `ap emulator`)")
+    if not name or any(char in name for char in ":/\\") or name in (config.LOCAL, "memory", "id"):
+        raise ConfigError(f"{name!r} cannot be an account's name")
+    settings = config.load()
+    if cookies is not None:
+        names = _keep_cookies(cookies, settings.folder(name) / "credentials.json")
+        found = marketplace_of(names)
+        tld = tld or (found.tld if found else None)
+    if kind == "amazon" and tld is None:
+        raise ConfigError("which marketplace? say --tld, e.g. --tld com or --tld co.uk")
+    kept = str(credentials.expanduser().resolve()) if credentials else None
+    account = Account(name=name, kind=kind, tld=tld, region=region, url=url, credentials=kept)
+    config.add_account(settings, account)
+    line(f"{name}: added; `ap accounts check {name}` tries it")
+
+
+@group.command()
+def remove(name: Annotated[str, typer.Argument(help="The account's name.")]) -> None:
+    """Forget an account; nothing on the service is touched, and its cache stays on disk."""
+    config.remove_account(config.load(), name.removesuffix(":"))
+
+
+@group.command()
+def check(name: Annotated[str, typer.Argument(help="The account's name.")] = "") -> None:
+    """Try whether the service accepts the account's credentials."""
+
+    async def ask() -> None:
+        async with connect(f"{name.removesuffix(':')}:" if name else None) as remote:
+            await remote.stat("", fresh=True)
+            line(f"{remote.name}: works")
+
+    run(ask())
+
+
+def _keep_cookies(source: Path, target: Path) -> list[str]:
+    """Copy cookies to where they are kept, readable by their owner alone, and return their names."""
+    try:
+        found = plain_json.loads(source.expanduser().read_text("utf-8"))
+    except (ValueError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{source}: not a JSON file of cookies") from exc
+    cookies = found.get("cookies", found) if isinstance(found, dict) else None
+    if not isinstance(cookies, dict) or not all(isinstance(value, str) for value in cookies.values()):
+        raise ConfigError(f'{source}: expected {{"session-id": "…", "ubid-main": "…", "at-main": "…"}}')
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = target.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as stream:
+        plain_json.dump({"cookies": cookies}, stream)
+    partial.replace(target)
+    return list(cookies)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to *app*."""
+    app.add_typer(group, name="accounts")

@@ -1,0 +1,90 @@
+"""The ``ap`` command's root: options that hold for all commands, and how failures end.
+
+Exit codes: 0 done; 1 anything else; 2 wrong use, bad query, bad name, ambiguous; 4 not found; 5 temporary, try again;
+6 already there; 7 credentials or quota, nothing will work until that is mended; 12 a local store; 13 an encoder;
+14 a plan; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ap_remote.cli import accounts, find, folders, index, listing, organise, servers, transfers, trash
+from ap_remote.cli.console import say
+from ap_remote.errors import RemoteError
+
+_INTERRUPTED = 130
+
+
+class _Commands(TyperGroup):
+    """Commands whose failures end in one sentence and a documented exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except RemoteError as exc:
+            _reraise_when_debugging(ctx)
+            say(f"ap: {exc}")
+            raise typer.Exit(exc.exit_code) from exc
+        except KeyboardInterrupt as exc:
+            say("ap: interrupted")
+            raise typer.Exit(_INTERRUPTED) from exc
+        except BrokenPipeError as exc:
+            # Whoever read our output has seen enough; Python must not complain at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from exc
+        except OSError as exc:
+            _reraise_when_debugging(ctx)
+            where = f": {exc.filename}" if exc.filename else ""
+            say(f"ap: {exc.strerror or exc}{where}")
+            raise typer.Exit(1) from exc
+
+
+def _reraise_when_debugging(ctx: Any) -> None:
+    if ctx.params.get("debug"):
+        raise  # noqa: PLE0704 - called from an except block, which is the point
+
+
+def _print_version(*, value: bool) -> None:
+    if value:
+        sys.stdout.write(f"ap {version('ap-remote')}\n")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Amazon Photos as a remote: list, copy, search, organise. "
+    "A remote path is ACCOUNT:PATH, e.g. local:Pictures/2023; local: needs no account.",
+)
+
+
+@app.callback()
+def options(
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Log requests and show tracebacks.")] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Set up logging."""
+    del show_version
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+
+
+for commands in (listing, transfers, folders, trash, find, index, organise, accounts, servers):
+    commands.register(app)
+
+
+def main() -> None:
+    """Run ``ap``."""
+    app(prog_name="ap")

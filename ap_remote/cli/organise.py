@@ -1,0 +1,139 @@
+"""Commands that organise: plan, show, list, apply, undo. Nothing changes without apply."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ap_remote.cli.console import ERR, Json, Yes, counting_bar, json_line, line, run
+from ap_remote.cli.listing import Spec
+from ap_remote.connect import plans_folder, resolve, semantic_index
+from ap_remote.errors import ConfigError, PlanError
+
+if TYPE_CHECKING:
+    from ap_remote.organise import Plan
+
+group = typer.Typer(no_args_is_help=True, help="Albums by theme or event: plan, look, apply, undo.")
+
+PlanId = Annotated[
+    str | None, typer.Argument(metavar="[PLAN]", help="A plan's id or its first characters; the default is the newest.")
+]
+_SAMPLES = 3
+
+
+@group.command()
+def plan(
+    spec: Spec = None,
+    *,
+    by: Annotated[
+        str, typer.Option(help="theme (what pictures show; needs an index) or event (when and where).")
+    ] = "theme",
+    min_size: Annotated[int, typer.Option(min=2, help="The smallest album worth making.")] = 3,
+    json: Json = False,
+) -> None:
+    """Work out which photographs would go into which new album, and why. Changes nothing."""
+    from ap_remote import organise
+
+    if by not in ("theme", "event"):
+        raise ConfigError(f"unknown way to organise {by!r}; known are theme, event")
+
+    async def propose() -> Plan:
+        remote, _ = resolve(spec)
+        async with remote:
+            return await organise.propose(remote, semantic_index(spec), by=by, min_size=min_size)
+
+    made = run(propose())
+    folder = plans_folder(spec)
+    organise.save_plan(made, folder / f"{made.id}.json")
+    if json:
+        json_line(made)
+    else:
+        _show(made)
+        line(f"plan {made.id}: `ap organise apply {spec or ''} {made.id}` makes these albums")
+
+
+@group.command()
+def show(spec: Spec = None, plan_id: PlanId = None, *, json: Json = False) -> None:
+    """Print a plan again."""
+    from ap_remote import organise
+
+    found = organise.load_plan(_file(spec, plan_id))
+    if json:
+        json_line(found)
+    else:
+        _show(found, samples=None)
+
+
+@group.command()
+def apply(spec: Spec = None, plan_id: PlanId = None, *, yes: Yes = False, json: Json = False) -> None:
+    """Make the albums of a plan. Photographs stay in their folders; `undo` takes the albums away."""
+    from ap_remote import organise
+
+    file = _file(spec, plan_id)
+    chosen = organise.load_plan(file)
+    if not yes and ERR.is_terminal:
+        _show(chosen)
+        typer.confirm(f"Make these {len(chosen.folders)} albums?", abort=True, err=True)
+
+    async def make() -> None:
+        remote, _ = resolve(spec)
+        async with remote:
+            with counting_bar("albums") as progress:
+                report = await organise.apply(remote, chosen, file.with_suffix(".journal.jsonl"), progress=progress)
+        if json:
+            json_line(report)
+        else:
+            line(f"{len(report.albums)} albums with {report.added} photographs, {len(report.skipped)} skipped")
+            for each in report.skipped:
+                line(f"skipped {each.path}: {each.why}")
+
+    run(make())
+
+
+@group.command()
+def undo(spec: Spec = None, plan_id: PlanId = None, *, json: Json = False) -> None:
+    """Take the albums of an applied plan away again."""
+    from ap_remote import organise
+
+    journal = _file(spec, plan_id).with_suffix(".journal.jsonl")
+
+    async def take_back() -> None:
+        remote, _ = resolve(spec)
+        async with remote:
+            report = await organise.undo(remote, journal)
+        if json:
+            json_line(report)
+        else:
+            line(f"{len(report.removed)} albums taken away, {len(report.kept)} kept")
+            for each in report.kept:
+                line(f"kept {each.name}: {each.why}")
+
+    run(take_back())
+
+
+def _show(found: Plan, samples: int | None = _SAMPLES) -> None:
+    for folder in found.folders:
+        line(f"{folder.name}  ({len(folder.members)} photographs: {folder.reason})")
+        for member in folder.members[:samples]:
+            line(f"    {member.path}  {member.reason}")
+        if samples is not None and len(folder.members) > samples:
+            line(f"    … and {len(folder.members) - samples} more")
+    line(f"{len(found.unassigned)} photographs fit nowhere")
+
+
+def _file(spec: str | None, plan_id: str | None) -> Path:
+    """Return the plan's file; without an id, the one that was made last."""
+    folder = plans_folder(spec)
+    files = sorted(folder.glob(f"{plan_id or ''}*.json"), key=lambda file: file.stat().st_mtime_ns)
+    if not files:
+        raise PlanError("no such plan: `ap organise plan` makes one")
+    if plan_id and len(files) > 1:
+        raise PlanError(f"several plans begin with {plan_id!r}: {', '.join(file.stem for file in files)}")
+    return files[-1]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to *app*."""
+    app.add_typer(group, name="organise")

@@ -1,0 +1,76 @@
+"""How entries look on a terminal and in JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ap_remote.model import Entry
+
+_PROMISED: Final = ("path", "name", "id", "kind", "size", "md5", "modified")
+"""Keys that scripts may rely on, present even when empty."""
+
+_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+_STEP: Final = 1024
+
+
+def entry_json(entry: Entry, **more: Any) -> dict[str, Any]:
+    """Return what ``--json`` prints for an entry: the promised keys, then all others that have a value."""
+    fields = msgspec.to_builtins(entry)
+    promised = {key: msgspec.to_builtins(getattr(entry, key)) for key in _PROMISED}
+    return {**promised, **fields, **more}
+
+
+def size_text(size: int) -> str:
+    """Return a size as a person reads it, e.g. ``4.2 MiB``."""
+    amount = float(size)
+    for unit in _UNITS:
+        if amount < _STEP or unit == _UNITS[-1]:
+            return f"{size} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= _STEP
+    return f"{size} B"
+
+
+def time_text(when: datetime | None) -> str:
+    """Return a time to the second in UTC, or a dash."""
+    return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if when else "-"
+
+
+def relative(entry: Entry, base: str) -> str:
+    """Return an entry's path below the listed folder, a folder with a slash behind it."""
+    path = entry.path.removeprefix(f"{base}/") if base else entry.path
+    return path + "/" if entry.is_folder else path
+
+
+def details(entry: Entry) -> Table:
+    """Return an entry as a two-column table."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for key, value in entry_json(entry).items():
+        if value in (None, "", [], {}):
+            continue
+        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+        if key == "size":
+            shown = f"{shown} ({size_text(entry.size)})"
+        table.add_row(Text(key, style="dim"), Text(shown))
+    return table
+
+
+def tree(entries: Iterable[Entry], base: str, title: str) -> Tree:
+    """Return a recursive listing, parents first, as a tree."""
+    root = Tree(Text(title, style="bold"))
+    branches = {base: root}
+    for entry in entries:
+        parent = entry.path[: -len(entry.name) - 1] if entry.path != entry.name else ""
+        label = Text(entry.name + ("/" if entry.is_folder else ""), style="bold blue" if entry.is_folder else "")
+        if not entry.is_folder:
+            label.append(f"  {size_text(entry.size)}", style="dim")
+        branches[entry.path] = branches.get(parent, root).add(label)
+    return root

@@ -1,0 +1,119 @@
+"""A remote's files to a local folder: to a partial name, verified, dated, then renamed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ap_remote.errors import AuthenticationError, RemoteError
+from ap_remote.model import Kind, NodeId
+from ap_remote.remote.paths import components
+from ap_remote.transfer.hashing import md5_of
+from ap_remote.transfer.localnames import distinct, local_name
+from ap_remote.transfer.pool import run
+from ap_remote.transfer.report import Meter, Report, Result, Row, SilentMeter
+
+if TYPE_CHECKING:
+    from ap_remote.model import Entry, Ref
+    from ap_remote.remote.base import Remote
+
+
+async def download(
+    remote: Remote,
+    target: Ref,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    transfers: int = 4,
+    meter: Meter | None = None,
+) -> Report:
+    """Fetch a file, or a folder with all below it, into the local *folder*.
+
+    A folder ``trip`` arrives as ``folder/trip``; the root's content arrives in *folder* itself. A local file of the
+    same bytes is skipped; another one is a failure unless *overwrite*. The photograph's date becomes the file's.
+
+    Raises:
+        NotFoundError: nothing is at *target*.
+    """
+    meter = meter or SilentMeter()
+    begun = time.monotonic()
+    plan = await _plan(remote, target, folder)
+    meter.expect(len(plan), sum(entry.size for entry, _ in plan))
+
+    async def work(job: tuple[Entry, Path]) -> Row:
+        row = await _fetch(remote, *job, overwrite=overwrite)
+        meter.advance(row)
+        return row
+
+    rows = await run(plan, work, workers=transfers)
+    return Report(rows=tuple(rows), seconds=time.monotonic() - begun)
+
+
+async def _plan(remote: Remote, target: Ref, folder: Path) -> list[tuple[Entry, Path]]:
+    """Give each file its local path; folders are made at once, so that empty ones arrive too."""
+    top = await remote.stat(target)
+    if not top.is_folder:
+        return [(top, folder / local_name(top.name))]
+    places = {top.path: folder / local_name(top.name) if top.name else folder}
+    taken: dict[Path, set[str]] = {}
+    plan: list[tuple[Entry, Path]] = []
+    await asyncio.to_thread(places[top.path].mkdir, parents=True, exist_ok=True)
+    async for entry in remote.list(target, recursive=True):
+        parent = places[_parent(entry.path, top.path)]
+        place = parent / distinct(local_name(entry.name), taken.setdefault(parent, set()))
+        if entry.kind is Kind.FOLDER:
+            places[entry.path] = place
+            await asyncio.to_thread(place.mkdir, parents=True, exist_ok=True)
+        elif entry.kind is Kind.FILE:
+            plan.append((entry, place))
+    return plan
+
+
+def _parent(path: str, top: str) -> str:
+    parent = "/".join(components(path)[:-1])
+    return parent if len(parent) >= len(top) else top
+
+
+async def _fetch(remote: Remote, entry: Entry, file: Path, *, overwrite: bool) -> Row:
+    def row(result: Result, reason: str = "") -> Row:
+        return Row(source=entry.path, target=str(file), result=result, size=entry.size, reason=reason)
+
+    if not overwrite:
+        there = await asyncio.to_thread(_compare, file, entry)
+        if there == "same":
+            return row("skipped", "already there, byte for byte")
+        if there == "other":
+            return row("failed", "a local file of that name has other content (--overwrite replaces it)")
+    partial = file.with_name(f".{file.name[:80]}.{secrets.token_hex(4)}.partial")
+    try:
+        await _write(remote, entry, partial)
+        await asyncio.to_thread(partial.replace, file)
+    except AuthenticationError:
+        raise
+    except (RemoteError, OSError) as exc:
+        return row("failed", str(exc))
+    finally:
+        await asyncio.to_thread(partial.unlink, missing_ok=True)
+    return row("done")
+
+
+def _compare(file: Path, entry: Entry) -> Literal["absent", "same", "other"]:
+    if not os.path.lexists(file):
+        return "absent"
+    same = file.is_file() and file.stat().st_size == entry.size and entry.md5 is not None and md5_of(file) == entry.md5
+    return "same" if same else "other"
+
+
+async def _write(remote: Remote, entry: Entry, partial: Path) -> None:
+    with partial.open("xb") as stream:
+        async for piece in remote.get(NodeId(entry.id)):
+            await asyncio.to_thread(stream.write, piece)
+        stream.flush()
+        await asyncio.to_thread(os.fsync, stream.fileno())
+    when = entry.taken or entry.modified
+    if when is not None:
+        os.utime(partial, (when.timestamp(), when.timestamp()))

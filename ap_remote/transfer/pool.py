@@ -1,0 +1,34 @@
+"""A few workers over one list of jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+    from ap_remote.transfer.report import Row
+
+Job = TypeVar("Job")
+
+
+async def run(jobs: Sequence[Job], work: Callable[[Job], Awaitable[Row]], *, workers: int) -> list[Row]:
+    """Do every job, *workers* at a time, and return the rows in the order of the jobs.
+
+    An exception ends the run: it cancels the other workers and is raised as it is, not in a group.
+    """
+    rows: list[Row | None] = [None] * len(jobs)
+
+    async def labour(todo: Iterator[tuple[int, Job]]) -> None:
+        for position, job in todo:
+            rows[position] = await work(job)
+
+    queue = iter(enumerate(jobs))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(max(1, workers)):
+                group.create_task(labour(queue))
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [row for row in rows if row is not None]

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from ap_remote.backends.memory import MemoryRemote
+
+from ap_remote.errors import AuthenticationError, NotFoundError, UnavailableError
+from ap_remote.transfer import download, plan_upload, upload
+
+ODD = [
+    "a b.txt",
+    "it's.txt",
+    'q"uote.txt',
+    "[1]{2}.txt",
+    "é 日本 🎉.txt",
+    "100%#?.txt",
+    ".hidden",
+    "semi;colon&.txt",
+    "dot.",
+]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    top = tmp_path / "holiday"
+    (top / "deep" / "er").mkdir(parents=True)
+    (top / "@eaDir").mkdir()
+    (top / "@eaDir" / "junk.jpg").write_bytes(b"junk")
+    (top / "Thumbs.db").write_bytes(b"junk")
+    for number, name in enumerate(ODD):
+        (top / "deep" / name).write_bytes(f"content {number}".encode())
+    (top / "deep" / "er" / "empty").write_bytes(b"")
+    return top
+
+
+async def paths(remote: MemoryRemote, folder: str = "") -> list[str]:
+    return [each.path async for each in remote.list(folder, recursive=True) if not each.is_folder]
+
+
+async def test_a_folder_arrives_under_its_name_without_junk(tree: Path) -> None:
+    remote = MemoryRemote()
+    report = await upload(remote, plan_upload([tree], "Pictures"))
+    assert not report.select("failed")
+    expected = {f"Pictures/holiday/deep/{name}" for name in ODD} | {"Pictures/holiday/deep/er/empty"}
+    assert set(await paths(remote, "Pictures")) == expected
+
+
+async def test_a_slash_behind_a_folder_puts_its_content(tree: Path) -> None:
+    remote = MemoryRemote()
+    await upload(remote, plan_upload([f"{tree}/"], "Pictures"))
+    assert "Pictures/deep/er/empty" in await paths(remote, "Pictures")
+
+
+async def test_uploading_again_skips_everything(tree: Path) -> None:
+    remote = MemoryRemote()
+    plan = plan_upload([tree], "Pictures")
+    await upload(remote, plan)
+    again = await upload(remote, plan)
+    assert len(again.select("skipped")) == len(plan)
+
+
+async def test_the_same_bytes_elsewhere_are_skipped_unless_kept(tmp_path: Path) -> None:
+    remote = MemoryRemote()
+    await remote.put(b"same", "Documents/first.txt")
+    (tmp_path / "second.txt").write_bytes(b"same")
+    plan = plan_upload([tmp_path / "second.txt"], "Pictures")
+    assert [row.result for row in (await upload(remote, plan)).rows] == ["skipped"]
+    assert [row.result for row in (await upload(remote, plan, duplicates="keep")).rows] == ["done"]
+
+
+async def test_a_taken_name_with_other_content_fails_unless_overwritten(tmp_path: Path) -> None:
+    remote = MemoryRemote()
+    await remote.put(b"old", "Pictures/a.txt")
+    (tmp_path / "a.txt").write_bytes(b"new")
+    plan = plan_upload([tmp_path / "a.txt"], "Pictures")
+    refused = await upload(remote, plan)
+    assert [row.result for row in refused.rows] == ["failed"]
+    assert "other content" in refused.rows[0].reason
+    assert [row.result for row in (await upload(remote, plan, if_exists="overwrite")).rows] == ["done"]
+    assert b"".join([piece async for piece in remote.get("Pictures/a.txt")]) == b"new"
+
+
+def test_a_source_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="nowhere"):
+        plan_upload([tmp_path / "nowhere"], "")
+
+
+async def test_an_expired_login_ends_the_run_with_its_own_error(tree: Path) -> None:
+    class Expired(MemoryRemote):
+        async def put(self, *args: object, **kwargs: object) -> object:  # type: ignore[override]
+            raise AuthenticationError("the session has expired")
+
+    with pytest.raises(AuthenticationError):
+        await upload(Expired(), plan_upload([tree], ""))
+
+
+async def test_one_failure_leaves_the_other_files_alone(tree: Path) -> None:
+    class Flaky(MemoryRemote):
+        async def put(self, source, path, **kwargs):  # type: ignore[override]
+            if path.endswith("a b.txt"):
+                raise UnavailableError("down for a moment")
+            return await super().put(source, path, **kwargs)
+
+    report = await upload(Flaky(), plan_upload([tree], ""))
+    assert [row.target for row in report.select("failed")] == ["holiday/deep/a b.txt"]
+    assert len(report.select("done")) == len(ODD)
+
+
+async def test_a_tree_comes_back_byte_for_byte(tree: Path, tmp_path: Path) -> None:
+    remote = MemoryRemote()
+    await upload(remote, plan_upload([tree], ""))
+    report = await download(remote, "holiday", tmp_path / "back")
+    assert not report.select("failed")
+    for name in ODD:
+        assert (tmp_path / "back" / "holiday" / "deep" / name).read_bytes() == (tree / "deep" / name).read_bytes()
+    assert (tmp_path / "back" / "holiday" / "deep" / "er" / "empty").read_bytes() == b""
+    again = await download(remote, "holiday", tmp_path / "back")
+    assert len(again.select("skipped")) == len(again.rows)
+
+
+async def test_a_local_file_of_other_content_is_kept(tmp_path: Path) -> None:
+    remote = MemoryRemote()
+    await remote.put(b"remote", "a.txt")
+    (tmp_path / "a.txt").write_bytes(b"mine")
+    report = await download(remote, "a.txt", tmp_path)
+    assert [row.result for row in report.rows] == ["failed"]
+    assert (tmp_path / "a.txt").read_bytes() == b"mine"
+    await download(remote, "a.txt", tmp_path, overwrite=True)
+    assert (tmp_path / "a.txt").read_bytes() == b"remote"
+
+
+async def test_a_download_that_breaks_leaves_nothing_behind(tmp_path: Path) -> None:
+    class Breaking(MemoryRemote):
+        async def get(self, target, *, span=None):  # type: ignore[override]
+            yield b"half"
+            raise UnavailableError("connection lost")
+
+    remote = Breaking()
+    await remote.put(b"half and half", "a.txt")
+    report = await download(remote, "a.txt", tmp_path)
+    assert [row.result for row in report.rows] == ["failed"]
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - the folder's own word, hidden files too
+
+
+async def test_a_download_bears_the_photographs_date(tmp_path: Path) -> None:
+    remote = MemoryRemote()
+    taken = datetime(2019, 5, 4, 3, 2, 1, tzinfo=UTC)
+    await remote.put(b"x", "a.txt", taken=taken)
+    await download(remote, "a.txt", tmp_path)
+    assert os.stat(tmp_path / "a.txt").st_mtime == taken.timestamp()  # noqa: PTH116 - what is tested is the file's own date
+
+
+async def test_an_empty_folder_arrives_too(tmp_path: Path) -> None:
+    remote = MemoryRemote()
+    await remote.mkdir("top/empty")
+    await download(remote, "top", tmp_path)
+    assert (tmp_path / "top" / "empty").is_dir()
+
+
+async def test_rows_keep_md5_true(tree: Path) -> None:
+    remote = MemoryRemote()
+    await upload(remote, plan_upload([tree], ""))
+    entry = await remote.stat("holiday/deep/a b.txt")
+    assert entry.md5 == hashlib.md5((tree / "deep" / "a b.txt").read_bytes()).hexdigest()
