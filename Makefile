@@ -42,7 +42,7 @@ lint: .venv/stamp ## Check format and style
 types: .venv/stamp ## Check types
 	$(BIN)/mypy
 imports: .venv/stamp ## Check who imports whom
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 .PHONY: wheel
 wheel: .venv/stamp ## Build the wheel and try it in a clean environment

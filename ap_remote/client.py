@@ -110,7 +110,7 @@ class AmazonPhotos:
         """Return the videos."""
         return self.query("type:(VIDEOS)", limit=limit)
 
-    def list(self, path: str = "", *, recursive: bool = False) -> pd.DataFrame:
+    def ls(self, path: str = "", *, recursive: bool = False) -> pd.DataFrame:
         """Return the entries of a folder."""
         return self._frame(lambda: self._remote.list(path, recursive=recursive))
 

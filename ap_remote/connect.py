@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,12 +18,13 @@ from ap_remote.remote.paths import parse_ref
 from ap_remote.remote.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ap_remote.config import Account, Settings
     from ap_remote.model import Ref
     from ap_remote.remote.base import Remote
     from ap_remote.semantic import SemanticIndex
+    from ap_remote.transport import Hosts, Pacer
 
 SERVICES: Final = "ap_remote.services"
 """Entry point group under which the embedded service registers itself."""
@@ -116,12 +117,14 @@ def from_cookies(
 
 
 def _amazon(account: Account, settings: Settings) -> Remote:
-    from ap_remote.transport import Hosts, Pacer
+    from ap_remote.transport import Hosts, Pacer, save_credentials
 
     if account.tld is None:
         raise ConfigError(f"account {account.name!r} names no marketplace: set tld, e.g. com or co.uk")
     hosts = Hosts.for_marketplace(account.tld, region=account.region)
-    return _over(account, settings, hosts, _credentials_file(account, settings), pacer=Pacer())
+    file = _credentials_file(account, settings)
+    # What the service rotates must outlive this process, or the next one would be turned away.
+    return _over(account, settings, hosts, file, pacer=Pacer(), on_rotate=partial(save_credentials, file))
 
 
 def _service(account: Account, settings: Settings) -> Remote:
@@ -155,15 +158,23 @@ def _memory(account: Account, settings: Settings) -> Remote:
     return MemoryRemote(account.name)
 
 
-def _over(account: Account, settings: Settings, hosts: Any, credentials: Path, **options: Any) -> Remote:
+def _over(
+    account: Account,
+    settings: Settings,
+    hosts: Hosts,
+    credentials: Path,
+    *,
+    pacer: Pacer,
+    app: Any = None,
+    on_rotate: Callable[[Mapping[str, str]], None] | None = None,
+) -> Remote:
     from ap_remote.backends.amazon import AmazonPhotosRemote
     from ap_remote.transport import Session, Transport, load_credentials
 
-    session = Session(load_credentials(credentials), hosts)
-    transport = Transport(session, **options)
-    return AmazonPhotosRemote(
-        account.name, transport, settings.folder(account.name) / "cache", max_age=settings.max_age
-    )
+    session = Session(load_credentials(credentials), hosts, on_rotate=on_rotate)
+    transport = Transport(session, app=app, pacer=pacer)
+    cache = settings.folder(account.name) / "cache"
+    return AmazonPhotosRemote(account.name, transport, cache, max_age=settings.max_age)
 
 
 def _credentials_file(account: Account, settings: Settings) -> Path:

@@ -47,8 +47,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ap_remote.model import Outcome
-
 
 class RemoteError(Exception):
     """Root of the tree.
@@ -264,9 +262,13 @@ class IntegrityError(RemoteError):
 
 
 class BatchError(RemoteError):
-    """Some of several targets failed; *outcomes* has a row for each, the good ones too."""
+    """Some of several targets failed.
 
-    def __init__(self, message: str, outcomes: Sequence[Outcome] = ()) -> None:
+    Attributes:
+        outcomes: an :class:`ap_remote.model.Outcome` for each target, the good ones too.
+    """
+
+    def __init__(self, message: str, outcomes: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.outcomes = tuple(outcomes)
 

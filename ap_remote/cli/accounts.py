@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as plain_json
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,6 @@ from ap_remote.cli.console import Json, json_line, line, run
 from ap_remote.config import Account
 from ap_remote.connect import connect
 from ap_remote.errors import ConfigError
-from ap_remote.transport import marketplace_of
 
 _KINDS = ("amazon", "service")
 
@@ -56,6 +54,8 @@ def add(
         raise ConfigError("a service needs --url and --credentials (both are printed by `ap emulator`)")
     if not name or any(char in name for char in ":/\\") or name in (config.LOCAL, "memory", "id"):
         raise ConfigError(f"{name!r} cannot be an account's name")
+    from ap_remote.transport import marketplace_of
+
     settings = config.load()
     if cookies is not None:
         names = _keep_cookies(cookies, settings.folder(name) / "credentials.json")
@@ -89,6 +89,8 @@ def check(name: Annotated[str, typer.Argument(help="The account's name.")] = "")
 
 def _keep_cookies(source: Path, target: Path) -> list[str]:
     """Copy cookies to where they are kept, readable by their owner alone, and return their names."""
+    from ap_remote.transport import save_credentials
+
     try:
         found = plain_json.loads(source.expanduser().read_text("utf-8"))
     except (ValueError, UnicodeDecodeError) as exc:
@@ -96,12 +98,7 @@ def _keep_cookies(source: Path, target: Path) -> list[str]:
     cookies = found.get("cookies", found) if isinstance(found, dict) else None
     if not isinstance(cookies, dict) or not all(isinstance(value, str) for value in cookies.values()):
         raise ConfigError(f'{source}: expected {{"session-id": "…", "ubid-main": "…", "at-main": "…"}}')
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = target.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as stream:
-        plain_json.dump({"cookies": cookies}, stream)
-    partial.replace(target)
+    save_credentials(target, cookies)
     return list(cookies)
 
 

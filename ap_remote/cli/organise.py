@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -36,13 +36,15 @@ def plan(
     """Work out which photographs would go into which new album, and why. Changes nothing."""
     from ap_remote import organise
 
-    if by not in ("theme", "event"):
-        raise ConfigError(f"unknown way to organise {by!r}; known are theme, event")
+    known: tuple[organise.By, ...] = get_args(organise.By)
+    way = next((each for each in known if each == by), None)
+    if way is None:
+        raise ConfigError(f"unknown way to organise {by!r}; known are {', '.join(known)}")
 
     async def propose() -> Plan:
         remote, _ = resolve(spec)
         async with remote:
-            return await organise.propose(remote, semantic_index(spec), by=by, min_size=min_size)
+            return await organise.propose(remote, semantic_index(spec), by=way, min_size=min_size)
 
     made = run(propose())
     folder = plans_folder(spec)
@@ -82,10 +84,11 @@ def apply(spec: Spec = None, plan_id: PlanId = None, *, yes: Yes = False, json: 
         async with remote:
             with counting_bar("albums") as progress:
                 report = await organise.apply(remote, chosen, file.with_suffix(".journal.jsonl"), progress=progress)
+        added = sum(album.members for album in report.albums)
         if json:
             json_line(report)
         else:
-            line(f"{len(report.albums)} albums with {report.added} photographs, {len(report.skipped)} skipped")
+            line(f"{len(report.albums)} albums with {added} photographs, {len(report.skipped)} skipped")
             for each in report.skipped:
                 line(f"skipped {each.path}: {each.why}")
 
@@ -106,9 +109,9 @@ def undo(spec: Spec = None, plan_id: PlanId = None, *, json: Json = False) -> No
         if json:
             json_line(report)
         else:
-            line(f"{len(report.removed)} albums taken away, {len(report.kept)} kept")
-            for each in report.kept:
-                line(f"kept {each.name}: {each.why}")
+            line(f"{len(report.removed)} albums taken away")
+            for note in report.notes:
+                line(note)
 
     run(take_back())
 

@@ -1,0 +1,297 @@
+"""Trash, restore, delete: in batches, with an outcome for every target."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from ap_remote import mapping
+from ap_remote.api import pages
+from ap_remote.api import trash as api
+from ap_remote.errors import (
+    AccessDeniedError,
+    AmbiguousError,
+    AuthenticationError,
+    BatchError,
+    NotFoundError,
+    NotInTrashError,
+    OutcomeUnknownError,
+    ProtocolError,
+    RemoteError,
+)
+from ap_remote.model import Entry, Kind, NodeId, Outcome, Ref, Status
+from ap_remote.remote import paths
+
+if TYPE_CHECKING:
+    from ap_remote.backends.amazon_tree import Tree
+    from ap_remote.backends.amazon_views import ViewSource
+    from ap_remote.transport.call import Call
+    from ap_remote.wire.nodes import Bulk, Node
+
+Action = Literal["trash", "restore", "delete"]
+Resolved = tuple[Ref, Entry | RemoteError]
+
+_ALBUMS: Final = "kind:(VISUAL_COLLECTION*) AND status:(TRASH*)"
+"""The bin's other half: the site's own filter leaves albums out."""
+_FEW: Final = 8
+"""Targets up to which nodes are asked for one by one rather than by listing the bin."""
+_UNKNOWN: Final = 404
+_LAG: Final = (0.2, 0.5, 1.0, 2.0)
+"""Seconds between looks whether a restored node is back [amazon-photos-api.md 11]."""
+
+
+class Bin:
+    """What can be done about the trash."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self.views: ViewSource | None = None
+
+    # -- looking -------------------------------------------------------------------------------------------------------
+
+    async def listing(self) -> list[tuple[Entry, bool]]:
+        """Return what is in the bin, last changed first, each with whether a folder took it along.
+
+        What was put in or taken out here moments ago counts even where the listing does not show it yet.
+        """
+        tree = self._tree
+        rows: list[Node] = []
+        for filters in (api.TRASHED, _ALBUMS):
+            ask = partial(api.trash_page, offset=None, sort=None, filters=filters)
+            rows += [node async for node in pages.iterate(tree.transport.send, ask)]
+        listed = [mapping.entry(node, path="") for node in rows]
+        tree.cache.put(listed, replace_equal=True, seen=tree.clock())
+        along = {node.id for node in rows if node.recursively_trashed}
+        inside = {each.id for each in listed}
+        mine = [each for each in tree.cache.recent(tree.since()) if each.status is Status.TRASHED]
+        ids = dict.fromkeys([each.id for each in (*mine, *listed)])
+        located = await tree.locate([each for each in (*mine, *listed) if ids.pop(each.id, 0) is None])
+        found = [
+            (each, each.id in along or any(parent in inside for parent in each.parents))
+            for each in located
+            if each.status is Status.TRASHED
+        ]
+        return sorted(found, key=lambda row: row[0].modified.timestamp() if row[0].modified else 0.0, reverse=True)
+
+    # -- the verbs -----------------------------------------------------------------------------------------------------
+
+    async def trash(self, targets: Sequence[Ref]) -> Sequence[Outcome]:
+        """Put entries in the bin."""
+        rows = [(target, await self._attempt(self._to_trash, target)) for target in targets]
+        outcomes = await self._apply("trash", rows, api.trash, done=lambda entry: entry.status is Status.TRASHED)
+        return _verdict("trash", rows, outcomes)
+
+    async def restore(self, targets: Sequence[Ref]) -> Sequence[Outcome]:
+        """Take entries out of the bin."""
+        rows = await self._in_trash(targets)
+        outcomes = await self._apply("restore", rows, api.restore)
+        return _verdict("restore", rows, outcomes)
+
+    async def delete(self, targets: Sequence[Ref]) -> Sequence[Outcome]:
+        """Remove trashed entries for ever."""
+        rows = await self._in_trash(targets)
+        outcomes = await self._apply("delete", rows, api.purge)
+        return _verdict("delete", rows, outcomes)
+
+    # -- from targets to entries ---------------------------------------------------------------------------------------
+
+    async def _to_trash(self, target: Ref) -> Entry:
+        tree = self._tree
+        if isinstance(target, NodeId):
+            entry = await tree.node(target.value)
+        else:
+            path = paths.normalise(target)
+            found = await (self._view(path) if paths.is_view(path) else tree.find(path))
+            entry = found or await self._already(path)
+        if entry.id == tree.cache.root:
+            raise AccessDeniedError("the root cannot be trashed")
+        return entry
+
+    async def _already(self, path: str) -> Entry:
+        """Return what is in the bin and had this path."""
+        for entry, _ in await self.listing():
+            if paths.fold(entry.path) == paths.fold(path):
+                return entry
+        raise NotFoundError(path)
+
+    async def _view(self, path: str) -> Entry:
+        if self.views is None:
+            raise NotFoundError(path)
+        return await self.views.real(path)
+
+    async def _in_trash(self, targets: Sequence[Ref]) -> list[Resolved]:
+        """Return for every target the one entry in the bin that it names.
+
+        This always asks the service: deleting what somebody else restored meanwhile could not be undone.
+        """
+        ids = [target.value for target in targets if isinstance(target, NodeId)]
+        some_paths = len(ids) < len(targets)
+        binned = await self.listing() if some_paths or len(ids) > _FEW else []
+        known: dict[str, Entry | RemoteError] = {entry.id: entry for entry, _ in binned}
+        known.update(await self._tree.ask_many(each for each in ids if each not in known))
+        rows: list[Resolved] = []
+        for target in targets:
+            if isinstance(target, NodeId):
+                rows.append((target, _trashed(target, known[target.value])))
+            else:
+                rows.append((target, await self._attempt(partial(self._by_path, [each for each, _ in binned]), target)))
+        return rows
+
+    async def _by_path(self, binned: Sequence[Entry], target: Ref) -> Entry:
+        path = paths.normalise(str(target))
+        if paths.is_view(path):
+            entry = await self._view(path)
+            if entry.status is Status.TRASHED:
+                return entry
+        found = [each for each in binned if paths.fold(each.path) == paths.fold(path)]
+        if not found:
+            raise NotInTrashError(path)
+        if len(found) > 1:
+            raise AmbiguousError(path, [each.id for each in found])
+        return found[0]
+
+    async def _attempt(self, find: Callable[[Ref], Awaitable[Entry]], target: Ref) -> Entry | RemoteError:
+        try:
+            return await find(target)
+        except AuthenticationError:
+            raise
+        except RemoteError as exc:
+            return exc
+
+    # -- doing ---------------------------------------------------------------------------------------------------------
+
+    async def _apply(
+        self,
+        action: Action,
+        rows: Sequence[Resolved],
+        make: Callable[[Sequence[str]], Call[Bulk]],
+        *,
+        done: Callable[[Entry], bool] = lambda _: False,
+    ) -> dict[str, Entry | RemoteError | None]:
+        """Do it to all that can be named; return by id the state afterwards, or why it failed."""
+        entries = {entry.id: entry for _, entry in rows if isinstance(entry, Entry)}
+        results: dict[str, Entry | RemoteError | None] = {key: each for key, each in entries.items() if done(each)}
+        wanted = [each for each in entries if each not in results]
+        failures: dict[str, RemoteError] = {}
+        for batch in _batches(wanted):
+            failures |= await self._send(batch, make, entries)
+        good = [entries[each] for each in wanted if each not in failures]
+        results |= failures
+        results |= await self._keep(action, good)
+        return results
+
+    async def _send(
+        self, ids: Sequence[str], make: Callable[[Sequence[str]], Call[Bulk]], entries: dict[str, Entry]
+    ) -> dict[str, RemoteError]:
+        """Send one batch and return what failed of it."""
+        try:
+            answer = await self._tree.transport.send(make(ids))
+        except AuthenticationError:
+            raise
+        except OutcomeUnknownError as exc:
+            return await self._settle(ids, exc)
+        except RemoteError as exc:
+            if len(ids) == 1:
+                return {ids[0]: exc}
+            # One bad id fails the whole call; by themselves the others pass.
+            failures: dict[str, RemoteError] = {}
+            for each in ids:
+                failures |= await self._send([each], make, entries)
+            return failures
+        return {
+            each: _refused(entries[each], code) for each, code in answer.error_map.items() if each in entries and code
+        }
+
+    async def _settle(self, ids: Sequence[str], error: OutcomeUnknownError) -> dict[str, RemoteError]:
+        """Look which nodes are gone after a purge without an answer."""
+        now = await self._tree.ask_many(ids)
+        return {each: error for each, found in now.items() if isinstance(found, Entry)}
+
+    async def _keep(self, action: Action, good: Sequence[Entry]) -> dict[str, Entry | RemoteError | None]:
+        """Write the new state of what was done into the cache, and return it by id."""
+        tree = self._tree
+        if action == "delete":
+            tree.cache.remove([each.id for each in good], written=tree.clock())
+            return {each.id: None for each in good}
+        if action == "trash":
+            binned = [msgspec.structs.replace(each, status=Status.TRASHED) for each in good]
+            tree.wrote(*binned)
+            return {each.id: each for each in binned}
+        return await self._restored(good)
+
+    async def _restored(self, good: Sequence[Entry]) -> dict[str, Entry | RemoteError | None]:
+        """Ask what became of restored nodes: the service may have changed a name, or revived folders above."""
+        tree = self._tree
+        await tree.ask_nodes(await self._binned_above(good))
+        results: dict[str, Entry | RemoteError | None] = {}
+        waiting = [each.id for each in good]
+        for pause in (*_LAG, None):
+            now = await tree.ask_many(waiting, truth=True)
+            results |= now
+            waiting = [key for key, each in now.items() if isinstance(each, Entry) and each.status is Status.TRASHED]
+            if not waiting:
+                break
+            if pause is not None:
+                await tree.sleep(pause)
+        for each in waiting:
+            results[each] = ProtocolError(f"the service said that id:{each} is restored, and shows it in the trash")
+        for found in results.values():
+            if isinstance(found, Entry) and found.kind is Kind.FOLDER:
+                tree.cache.expire(found.id)
+        return results
+
+    async def _binned_above(self, entries: Iterable[Entry]) -> set[str]:
+        """Return the folders above that the cache has in the bin."""
+        cache = self._tree.cache
+        found: set[str] = set()
+        todo = {parent for entry in entries for parent in entry.parents}
+        while todo:
+            known = cache.get_many(todo)
+            binned = {each.id for each in known.values() if each.status is Status.TRASHED} - found
+            found |= binned
+            todo = {parent for each in binned for parent in known[each].parents}
+        return found
+
+
+def _trashed(target: NodeId, found: Entry | RemoteError) -> Entry | RemoteError:
+    if isinstance(found, Entry) and found.status is not Status.TRASHED:
+        return NotInTrashError(str(target))
+    return found
+
+
+def _refused(entry: Entry, code: object) -> RemoteError:
+    if str(code) == str(_UNKNOWN):
+        return NotFoundError(entry.path)
+    return AccessDeniedError(f"the service refused {entry.path!r} (code {code})")
+
+
+def _batches(ids: Sequence[str]) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while batch := list(itertools.islice(rest, api.BATCH)):
+        yield batch
+
+
+def _verdict(
+    action: Action, rows: Sequence[Resolved], results: dict[str, Entry | RemoteError | None]
+) -> Sequence[Outcome]:
+    """Return an outcome per target, or raise as the contract says."""
+    outcomes = []
+    for target, entry in rows:
+        result = results[entry.id] if isinstance(entry, Entry) else entry
+        if isinstance(result, RemoteError):
+            if len(rows) == 1:
+                raise result
+            outcomes.append(Outcome(target=str(target), action=action, error=str(result)))
+        else:
+            node_id = entry.id if isinstance(entry, Entry) else None
+            outcomes.append(Outcome(target=str(target), action=action, id=node_id, entry=result))
+    failed = [outcome for outcome in outcomes if outcome.error]
+    if failed:
+        raise BatchError(
+            f"{action} failed for {len(failed)} of {len(outcomes)} targets; the first: {failed[0].error}", outcomes
+        )
+    return outcomes

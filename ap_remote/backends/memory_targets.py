@@ -1,0 +1,122 @@
+"""From what a caller names, a path or an id, to the nodes it means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ap_remote.backends.memory_views import Views
+from ap_remote.errors import AmbiguousError, IsFolderError, NotFoundError, NotInTrashError, UnsupportedError
+from ap_remote.model import Entry, Kind, NodeId, Ref, Status
+from ap_remote.remote import paths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ap_remote.backends.memory_tree import Node, Tree
+
+
+class Targets:
+    """Resolves what the verbs are called with."""
+
+    def __init__(self, tree: Tree) -> None:
+        """Resolve against *tree* and its views."""
+        self._tree = tree
+        self._views = Views(tree)
+
+    def seen(self, target: Ref) -> tuple[str, Node | None]:
+        """Return where a target is seen, and its node; none for the virtual folders."""
+        if not isinstance(target, NodeId):
+            path = paths.normalise(target)
+            if self._views.is_folder(path):
+                return path, None
+            if paths.is_view(path):
+                return path, self._views.node(path)
+        node = self.node(target)
+        return self._tree.entry(node).path, node
+
+    def node(self, target: Ref) -> Node:
+        """Return what a target names: by path what is available, by id also what is trashed."""
+        if isinstance(target, NodeId):
+            node = self._tree.by_id(target.value)
+            path = str(target)
+        else:
+            path = paths.normalise(target)
+            node = self._views.node(path) if paths.is_view(path) else self._tree.find(path)
+        if node is None:
+            raise NotFoundError(path)
+        return node
+
+    def live(self, target: Ref) -> Node:
+        """Return what a target names, unless it is in the bin."""
+        node = self.node(target)
+        if node.status is Status.TRASHED:
+            raise NotFoundError(str(target))
+        return node
+
+    def member(self, target: Ref) -> Node:
+        """Return what an album can hold: a file that is not in the bin."""
+        node = self.live(target)
+        if node.kind is not Kind.FILE:
+            raise IsFolderError(str(target))
+        return node
+
+    def album(self, target: Ref) -> Node:
+        """Return the album that a target names."""
+        node = self.live(target)
+        if node.kind is not Kind.ALBUM:
+            raise NotFoundError(f"album {target}")
+        return node
+
+    def in_trash(self, target: Ref) -> Node:
+        """Return the one entry in the bin that a target names.
+
+        Raises:
+            NotInTrashError: there is none.
+            AmbiguousError: several had that path.
+        """
+        if isinstance(target, NodeId):
+            node = self._tree.by_id(target.value)
+            found = [node] if node is not None and node.status is Status.TRASHED else []
+        else:
+            path = paths.normalise(target)
+            found = [self._views.node(path)] if paths.is_view(path) else self._tree.trashed_from(path)
+            found = [node for node in found if node.status is Status.TRASHED]
+        if not found:
+            raise NotInTrashError(str(target))
+        if len(found) > 1:
+            raise AmbiguousError(str(target), [node.id for node in found])
+        return found[0]
+
+    def writable(self, path: str) -> str:
+        """Return the path in normal form if a node could be there."""
+        place = paths.normalise(path)
+        if not place:
+            raise IsFolderError(place)
+        if paths.is_view(place):
+            message = f"views cannot be written to: {place!r}"
+            raise UnsupportedError(message)
+        return place
+
+    def virtual(self, path: str) -> Entry:
+        """Return the entry of a virtual folder."""
+        return self._views.folder(path)
+
+    def listed(self, path: str, node: Node | None, *, recursive: bool) -> Iterator[Entry]:
+        """Yield what lies under a folder, an album or a virtual folder that :meth:`seen` returned."""
+        if self._views.is_top(path):
+            for view in (paths.ALBUMS_VIEW, paths.TRASH_VIEW):
+                yield self._views.folder(view)
+                if recursive:
+                    yield from self.listed(view, None, recursive=True)
+            return
+        for name, each in self._inside(path, node):
+            here = paths.join(path, name)
+            yield self._tree.entry(each, here)
+            if recursive and each.kind is Kind.FOLDER:
+                yield from self.listed(here, each, recursive=True)
+
+    def _inside(self, path: str, node: Node | None) -> Sequence[tuple[str, Node]]:
+        if node is None or paths.is_view(path):
+            return self._views.inside(path)
+        nodes = self._tree.members(node) if node.kind is Kind.ALBUM else self._tree.ordered(node)
+        return [(each.name, each) for each in nodes]

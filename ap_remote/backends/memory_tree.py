@@ -1,0 +1,323 @@
+"""The nodes of a remote that lives in memory: places, names, and the bin. No verb is known here, and no bytes are read.
+
+What is available has a place: a parent and a name, unique without regard to case. What is in the bin has none; it
+remembers the path it had, and what took it along.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from ap_remote.errors import IsFileError, NotFoundError
+from ap_remote.model import Entry, Kind, Media, Status
+from ap_remote.remote import paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+OWNER: Final = "A1MEMORY0OWNER"
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class Node:
+    """What is stored. It changes in place; :meth:`Tree.entry` is the view that leaves the remote."""
+
+    id: str
+    name: str
+    kind: Kind
+    parent: Node | None
+    created: datetime
+    modified: datetime
+    data: bytes = b""
+    md5: str | None = None
+    content_type: str | None = None
+    taken: datetime | None = None
+    media: Media | None = None
+    version: int = 1
+    status: Status = Status.AVAILABLE
+    favorite: bool = False
+    hidden: bool = False
+    description: str | None = None
+    labels: tuple[str, ...] = ()
+    things: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    children: dict[str, Node] = dataclasses.field(default_factory=dict)
+    """Of a folder: what is available in it, by folded name."""
+    members: dict[str, None] = dataclasses.field(default_factory=dict)
+    """Of an album: ids, in the order in which they came."""
+    former_path: str = ""
+    """In the bin: the path it had."""
+    taken_along: list[Node] = dataclasses.field(default_factory=list)
+    """In the bin: what lay below and was trashed with it."""
+    trashed_with: Node | None = None
+    """In the bin: the folder that took it along."""
+    trashed_at: int = 0
+    """In the bin: a count that grows."""
+
+
+class Tree:
+    """Folders, files and albums by id and by path."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        """Begin with a root."""
+        self._clock = clock
+        self._count = itertools.count(1)
+        self._nodes: dict[str, Node] = {}
+        self.root = self.add(None, "", Kind.FOLDER)
+
+    def add(self, parent: Node | None, name: str, kind: Kind) -> Node:
+        """Make a node; with a parent, at a place that must be free."""
+        now = self._clock()
+        # 16 bytes are 22 characters, as Amazon's ids are [amazon-photos-api.md 6.1].
+        node = Node(secrets.token_urlsafe(16), name, kind, parent, now, now)
+        self._nodes[node.id] = node
+        if parent is not None:
+            parent.children[paths.fold(name)] = node
+        return node
+
+    def touch(self, node: Node) -> None:
+        """Note that the node changed."""
+        node.modified = self._clock()
+        node.version += 1
+
+    def by_id(self, node_id: str) -> Node | None:
+        """Return a node in any state."""
+        return self._nodes.get(node_id)
+
+    def find(self, path: str) -> Node | None:
+        """Return what is available at a path."""
+        node = self.root
+        for name in paths.components(path):
+            below = node.children.get(paths.fold(name))
+            if below is None:
+                return None
+            node = below
+        return node
+
+    def path(self, node: Node) -> str:
+        """Return the path a node has, or had before it was trashed."""
+        if node.status is Status.TRASHED:
+            return node.former_path
+        names = []
+        at: Node | None = node
+        while at is not None:
+            names.append(at.name)
+            at = at.parent
+        return paths.join(*reversed(names))
+
+    def folder_for(self, path: str, *, make: bool) -> Node:
+        """Return the folder at *path*; missing ones are made if *make* is set.
+
+        Raises:
+            NotFoundError: it is missing and is not to be made.
+            IsFileError: a file is at *path* or above it.
+        """
+        node = self.root
+        for depth, name in enumerate(paths.components(path), 1):
+            here = "/".join(paths.components(path)[:depth])
+            below = node.children.get(paths.fold(name))
+            if below is None:
+                if not make:
+                    raise NotFoundError(here)
+                below = self.add(node, name, Kind.FOLDER)
+            if below.kind is not Kind.FOLDER:
+                raise IsFileError(here)
+            node = below
+        return node
+
+    def check_parents(self, path: str) -> None:
+        """Make sure that folders could be made down to *path*, without making any.
+
+        Raises:
+            IsFileError: a file stands in the way.
+        """
+        for depth in range(1, len(paths.components(path)) + 1):
+            here = "/".join(paths.components(path)[:depth])
+            node = self.find(here)
+            if node is not None and node.kind is not Kind.FOLDER:
+                raise IsFileError(here)
+
+    def move(self, node: Node, parent: Node, name: str) -> None:
+        """Give a node another place, which must be free."""
+        if node.parent is not None:
+            del node.parent.children[paths.fold(node.name)]
+        node.parent, node.name = parent, name
+        parent.children[paths.fold(name)] = node
+        self.touch(node)
+
+    def ordered(self, folder: Node) -> list[Node]:
+        """Return what is in a folder, by name without regard to case; for a trashed one what went along with it."""
+        inside = list(folder.children.values())
+        if folder.status is Status.TRASHED:
+            top = folder.trashed_with or folder
+            inside = [node for node in top.taken_along if node.parent is folder]
+        return sorted(inside, key=lambda node: (paths.fold(node.name), node.name))
+
+    def below(self, folder: Node) -> Iterator[Node]:
+        """Yield everything under a folder, parents first."""
+        for node in self.ordered(folder):
+            yield node
+            yield from self.below(node)
+
+    def available(self) -> Iterator[Node]:
+        """Yield everything that has not been trashed, albums too, the root not."""
+        return (node for node in self._nodes.values() if node.status is Status.AVAILABLE and node is not self.root)
+
+    def albums(self) -> list[Node]:
+        """Return the albums, by name."""
+        found = [node for node in self.available() if node.kind is Kind.ALBUM]
+        return sorted(found, key=lambda node: (paths.fold(node.name), node.id))
+
+    def members(self, album: Node) -> list[Node]:
+        """Return what is in an album and not in the bin, by name."""
+        found = [self._nodes[each] for each in album.members if each in self._nodes]
+        inside = [node for node in found if node.status is Status.AVAILABLE]
+        return sorted(inside, key=lambda node: (paths.fold(node.name), node.id))
+
+    def trashed(self) -> list[Node]:
+        """Return what was put in the bin, last first; what a folder took along lies below that folder."""
+        found = [node for node in self._nodes.values() if node.status is Status.TRASHED and node.trashed_with is None]
+        return sorted(found, key=lambda node: -node.trashed_at)
+
+    def trashed_from(self, path: str) -> list[Node]:
+        """Return all in the bin that had this path."""
+        wanted = paths.fold(path)
+        return [
+            node
+            for node in self._nodes.values()
+            if node.status is Status.TRASHED and paths.fold(node.former_path) == wanted
+        ]
+
+    def trash(self, node: Node) -> None:
+        """Put a node in the bin with all below it."""
+        along = list(self.below(node))
+        for each in (node, *along):
+            each.former_path = (
+                self.path(each) if each.kind is not Kind.ALBUM else paths.join(paths.ALBUMS_VIEW, each.name)
+            )
+        for each in (node, *along):
+            each.status = Status.TRASHED
+            each.trashed_at = next(self._count)
+            each.trashed_with = None if each is node else node
+            each.children = {}
+            self.touch(each)
+        node.taken_along = along
+        if node.parent is not None:
+            del node.parent.children[paths.fold(node.name)]
+
+    def restore(self, node: Node) -> None:
+        """Take a node, and what went with it, out of the bin; a taken name is changed.
+
+        Folders above it that are in the bin come back too, without their other content; deleted ones are made anew.
+        """
+        along = self._leave(node)
+        if node.kind is Kind.ALBUM:
+            self._appear(node)
+            return
+        self._place(node)
+        for each in along:
+            if each.parent is not None:
+                each.parent.children[paths.fold(each.name)] = each
+            self._appear(each)
+
+    def delete(self, node: Node) -> None:
+        """Remove a trashed node for ever, with what went along with it."""
+        for each in (node, *self._leave(node)):
+            del self._nodes[each.id]
+            for album in self._nodes.values():
+                album.members.pop(each.id, None)
+
+    def entry(self, node: Node, path: str | None = None) -> Entry:
+        """Return the view of a node, at its own path or at the one that is given."""
+        own = paths.join(paths.ALBUMS_VIEW, node.name) if node.kind is Kind.ALBUM else self.path(node)
+        return Entry(
+            path=own if path is None else path,
+            name=node.name,
+            id=node.id,
+            kind=node.kind,
+            size=len(node.data),
+            md5=node.md5,
+            modified=node.modified,
+            created=node.created,
+            taken=node.taken,
+            content_type=node.content_type,
+            version=node.version,
+            status=node.status,
+            parents=(node.parent.id,) if node.parent else (),
+            owner_id=OWNER,
+            favorite=node.favorite,
+            hidden=node.hidden,
+            description=node.description,
+            labels=node.labels,
+            things=node.things,
+            people=node.people,
+            media=node.media,
+        )
+
+    def _leave(self, node: Node) -> list[Node]:
+        """Cut a node loose in the bin and return what goes with it, parents first."""
+        top = node.trashed_with
+        if top is None:
+            along = node.taken_along
+        else:
+            along = [each for each in top.taken_along if _lies_below(each, node)]
+            top.taken_along = [each for each in top.taken_along if each is not node and each not in along]
+        node.taken_along, node.trashed_with = [], None
+        return along
+
+    def _appear(self, node: Node) -> None:
+        node.status = Status.AVAILABLE
+        node.trashed_with = None
+        self.touch(node)
+
+    def _place(self, node: Node) -> None:
+        """Give a node that leaves the bin a place in the folder it was in."""
+        folder = node.parent
+        if folder is None or folder.id not in self._nodes:
+            folder = self._folder_or_root(paths.split(node.former_path)[0])
+        elif folder.status is Status.TRASHED:
+            self._restore_alone(folder)
+        node.parent, node.name = folder, _free_name(folder, node.name)
+        folder.children[paths.fold(node.name)] = node
+        self._appear(node)
+
+    def _restore_alone(self, folder: Node) -> None:
+        """Take a folder out of the bin and leave there what went with it, each piece now by itself."""
+        along = self._leave(folder)
+        for top in along:
+            if top.parent is folder:
+                top.trashed_with = None
+                top.taken_along = [each for each in along if _lies_below(each, top)]
+                for each in top.taken_along:
+                    each.trashed_with = top
+        self._place(folder)
+
+    def _folder_or_root(self, path: str) -> Node:
+        """Return the folder to restore into; the root, where a file has taken the folder's place."""
+        try:
+            return self.folder_for(path, make=True)
+        except IsFileError:
+            return self.root
+
+
+def _lies_below(node: Node, folder: Node) -> bool:
+    at = node.parent
+    while at is not None and at is not folder:
+        at = at.parent
+    return at is folder
+
+
+def _free_name(folder: Node, name: str) -> str:
+    stem, dot, extension = name.rpartition(".")
+    stem, ending = (stem, dot + extension) if stem else (name, "")
+    candidates = itertools.chain([name], (_numbered(stem, ending, number) for number in itertools.count(1)))
+    return next(each for each in candidates if paths.fold(each) not in folder.children)
+
+
+def _numbered(stem: str, ending: str, number: int) -> str:
+    addition = f" ({number}){ending}"
+    return stem[: paths.NAME_LIMIT - len(addition)] + addition

@@ -1,0 +1,7 @@
+"""The node cache: a copy of an account's nodes in LMDB, shared by all processes of this machine."""
+
+from __future__ import annotations
+
+from ap_remote.cache.nodes import NodeCache, Stale, SyncState
+
+__all__ = ["NodeCache", "Stale", "SyncState"]

@@ -1,0 +1,377 @@
+"""The node cache: an account's nodes by id, by parent and name, by md5 and by date.
+
+Every method is one transaction. A trashed node keeps its row but has no path; whatever the cache forgets, the service
+still knows, so forgetting is always safe and claiming to know is what needs care:
+
+* a folder's children may be served only if it was listed, or the whole account synced, since a moment that the caller
+  names (:meth:`NodeCache.find`, :meth:`NodeCache.listed_since`);
+* an older ``version`` never overwrites a newer one;
+* listings lag behind writes, so for :data:`RECENT` seconds after a write of ours a listing that does not show it yet is
+  not believed about that node [amazon-photos-api.md 11].
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from ap_remote.cache import keys, records
+from ap_remote.cache.env import MAP_SIZE, Store
+from ap_remote.cache.view import TABLES, SyncState, View
+from ap_remote.model import Entry
+from ap_remote.remote import paths
+
+T = TypeVar("T")
+
+__all__ = ["NodeCache", "Stale", "SyncState"]
+
+RECENT: Final = 30.0
+"""Seconds during which a listing is not believed about a node that was written here."""
+
+_SHELF: Final = 4
+"""Listings that are kept decoded; one holds for as long as nobody writes to the store."""
+
+
+class Stale(msgspec.Struct, frozen=True):
+    """A lookup came to a folder whose children are not known well enough."""
+
+    folder: str | None
+    """Its id; ``None``: not even the root is known."""
+    path: str
+
+
+class NodeCache:
+    """Nodes on disk. Opens at the first use; threads, forks and other processes may use it at once.
+
+    Args:
+        folder: where it lies; made with mode 0700.
+        map_size: bytes of address space to begin with.
+        recent: see :data:`RECENT`.
+
+    Every method may raise :class:`~ap_remote.errors.StoreError` (:class:`~ap_remote.errors.NewerStoreError`,
+    :class:`~ap_remote.errors.CorruptStoreError`).
+    """
+
+    def __init__(self, folder: Path, *, map_size: int = MAP_SIZE, recent: float = RECENT) -> None:
+        self._store = Store(folder, TABLES, map_size=map_size)
+        self._recent = recent
+        self._shelf: OrderedDict[tuple[str, str], tuple[int, list[Entry]]] = OrderedDict()
+
+    @property
+    def folder(self) -> Path:
+        """Where the cache lies."""
+        return self._store.folder
+
+    def close(self) -> None:
+        """Close the files; closing twice is allowed, and the next use opens them again."""
+        self._store.close()
+        self._shelf.clear()
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    @property
+    def root(self) -> str | None:
+        """The id of the root folder, once it is known."""
+        return self._read(View.root)
+
+    def get(self, node_id: str) -> Entry | None:
+        """Return a node, trashed ones too. Its path is the bare name while its parents are unknown."""
+        return self._read(lambda view: view.entry(node_id))
+
+    def get_many(self, ids: Iterable[str]) -> dict[str, Entry]:
+        """Return those of *ids* that are known."""
+
+        def work(view: View) -> dict[str, Entry]:
+            found = ((node_id, view.entry(node_id)) for node_id in ids)
+            return {node_id: entry for node_id, entry in found if entry is not None}
+
+        return self._read(work)
+
+    def path_of(self, node_id: str) -> str | None:
+        """Return a node's path, by its first parent that leads to the root; ``None`` when the way is not known."""
+        return self._read(lambda view: view.path_of(node_id))
+
+    def unknown_parents(self, ids: Iterable[str]) -> set[str]:
+        """Return the ids on the ways from *ids* to the root that the cache has no node for."""
+        return self._read(lambda view: view.unknown_parents(ids))
+
+    def resolve(self, path: str) -> str | None:
+        """Return the id of what is at *path*, however old the knowledge is."""
+        found = self.find(path)
+        return found.id if isinstance(found, Entry) else None
+
+    def stat(self, path: str) -> Entry | None:
+        """Return what is at *path*, however old the knowledge is."""
+        found = self.find(path)
+        return found if isinstance(found, Entry) else None
+
+    def find(self, path: str, *, since: float = -math.inf) -> Entry | Stale | None:
+        """Walk down *path*, trusting folders that were listed at *since* or later.
+
+        Returns:
+            the entry; ``None`` if it is certain that there is none; or where the walk came to a folder that must be
+            listed first.
+        """
+        return self._read(lambda view: _walk(view, path, since))
+
+    def listed_since(self, folder: str, since: float) -> bool:
+        """Whether the children of *folder* are known as of *since* or later."""
+        return self._read(lambda view: view.listed_at(keys.node(folder), view.completed()) >= since)
+
+    def completed_since(self, since: float) -> bool:
+        """Whether a sync that saw everything began at *since* or later."""
+        return self._read(lambda view: view.completed() >= since)
+
+    def stale_below(self, folder: str, since: float) -> str | None:
+        """Return a folder at or below *folder* whose children are not known as of *since* or later."""
+
+        def work(view: View) -> str | None:
+            completed = view.completed()
+            if completed >= since and view.count("listed") == 0:
+                return None
+            todo = [folder]
+            while todo:
+                each = todo.pop()
+                if view.listed_at(keys.node(each), completed) < since:
+                    return each
+                todo.extend(view.folders_in(each))
+            return None
+
+        return self._read(work)
+
+    def written_since(self, node_id: str, since: float) -> bool:
+        """Whether a node was written here at *since* or later."""
+        return self._read(lambda view: view.is_recent(node_id, None, since))
+
+    def recent(self, since: float) -> list[Entry]:
+        """Return the nodes that were written here at *since* or later and are still known."""
+        return self._read(lambda view: view.entries(view.recent_ids(since)))
+
+    def children(self, folder: str, path: str | None = None) -> list[Entry]:
+        """Return what is in a folder, ordered by folded name. *path* is the folder's, if it is known already.
+
+        With ``""`` for a folder: the nodes that have no parent, the root and the albums among them.
+        """
+
+        def work(view: View) -> list[Entry]:
+            at = path if path is not None else (view.path_of(folder) or "")
+            key, moment = (folder, at), view.moment()
+            kept = self._shelf.get(key)
+            if kept is not None and kept[0] == moment:
+                self._shelf.move_to_end(key)
+                return list(kept[1])
+            prefix = at + "/" if at else ""
+            found = [records.to_entry(record, prefix + record.name) for record in view.children(folder)]
+            self._shelf[key] = (moment, found)
+            while len(self._shelf) > _SHELF:
+                self._shelf.popitem(last=False)
+            return list(found)
+
+        return self._read(work)
+
+    def by_md5(self, md5: str) -> list[Entry]:
+        """Return the nodes with this content, the trashed ones too."""
+
+        def work(view: View) -> list[Entry]:
+            start = keys.digest(md5, "")
+            ids = [keys.parse_digest(key)[1] for key in view.scan("md5", start)]
+            return view.entries(ids)
+
+        return self._read(work)
+
+    def by_date(self, start: datetime | None = None, stop: datetime | None = None) -> list[Entry]:
+        """Return the files taken (if that is unknown: created) from *start* until before *stop*, the earliest first."""
+
+        def work(view: View) -> list[Entry]:
+            low = b"" if start is None else keys.date(start)
+            high = None if stop is None else keys.date(stop)
+            ids = [keys.parse_date(key)[1] for key in view.between("dates", low, high)]
+            return view.entries(ids)
+
+        return self._read(work)
+
+    def count(self) -> int:
+        """Return how many nodes are known, the trashed ones too."""
+        return self._read(lambda view: view.count("nodes"))
+
+    def ids(self) -> list[str]:
+        """Return the ids of all known nodes."""
+        return self._read(lambda view: [keys.parse_node(key) for key in view.between("nodes", b"", None)])
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    def put_root(self, entry: Entry) -> None:
+        """Store the root folder."""
+
+        def work(view: View) -> None:
+            view.set_root(entry.id)
+            view.store(records.from_entry(entry), equal=True)
+
+        self._write(work)
+
+    def put(
+        self,
+        entries: Iterable[Entry],
+        *,
+        replace_equal: bool = False,
+        written: float | None = None,
+        seen: float | None = None,
+    ) -> int:
+        """Store nodes and return how many rows changed.
+
+        Args:
+            entries: their paths do not matter, their parents do.
+            replace_equal: let an equal version overwrite as well; a lower one never does.
+            written: the answer of a write of ours, made at this moment; listings that lag behind will not undo it.
+            seen: seen in a listing at this moment.
+        """
+        rows = [records.from_entry(entry) for entry in entries]
+
+        def work(view: View) -> int:
+            changed = 0
+            for record in rows:
+                if seen is not None and view.is_recent(record.id, record.version, seen - self._recent):
+                    view.stamp(record.id)
+                    continue
+                changed += view.store(record, equal=replace_equal or written is not None)
+                if written is not None:
+                    view.mark_recent(record.id, written)
+            return changed
+
+        return self._write(work)
+
+    def put_folder_made(self, entry: Entry, when: float) -> None:
+        """Store a folder that was just created here, hence empty: its children are known."""
+
+        def work(view: View) -> None:
+            record = records.from_entry(entry)
+            view.store(record, equal=True)
+            view.mark_recent(record.id, when)
+            view.set_listed(record.id, when)
+
+        self._write(work)
+
+    def put_children(self, folder: str, entries: Sequence[Entry], when: float) -> None:
+        """Replace the children of *folder* by a complete listing made at *when*.
+
+        What the listing lacks leaves the folder, unless it was written here moments ago.
+        """
+        rows = [records.from_entry(entry) for entry in entries]
+
+        def work(view: View) -> None:
+            threshold = when - self._recent
+            view.forget_recent(threshold)
+            before = view.child_ids(folder)
+            for record in rows:
+                if not view.is_recent(record.id, record.version, threshold):
+                    view.store(record, equal=True)
+            for node_id in before - {record.id for record in rows}:
+                if not view.is_recent(node_id, None, threshold):
+                    view.leave(node_id, folder)
+            view.set_listed(folder, when)
+
+        self._write(work)
+
+    def remove(self, ids: Iterable[str], *, written: float | None = None) -> int:
+        """Forget nodes and what is cached below them; return how many were known.
+
+        *written*: they were removed by us at this moment, so a listing that still shows them is not believed.
+        """
+        wanted = list(ids)
+
+        def work(view: View) -> int:
+            removed = 0
+            for node_id in wanted:
+                removed += view.drop(node_id, written)
+            return removed
+
+        return self._write(work)
+
+    def expire(self, folder: str) -> None:
+        """Let the children of *folder* be listed before they are served again."""
+        self._write(lambda view: view.set_listed(folder, -math.inf))
+
+    # -- sync ----------------------------------------------------------------------------------------------------------
+
+    def sync_state(self) -> SyncState:
+        """Return where the last sync stopped."""
+        return self._read(View.state)
+
+    def begin_sync(self) -> int:
+        """Begin a run: what is written from now on carries its generation, which is returned."""
+
+        def work(view: View) -> int:
+            state = view.state()
+            view.set_state(msgspec.structs.replace(state, generation=state.generation + 1))
+            return state.generation + 1
+
+        return self._write(work)
+
+    def finish_sync(self, *, began: float, checkpoint: str | None = None) -> int:
+        """End a run that saw everything: drop what it did not see, and return how many nodes that were.
+
+        Args:
+            began: when the run began; it is as of then that every folder counts as listed.
+            checkpoint: where a delta may go on.
+        """
+
+        def work(view: View) -> int:
+            threshold = began - self._recent
+            state = view.state()
+            view.forget_recent(threshold)
+            kept = {view.root()}
+            gone = [
+                each
+                for each in view.unseen(state.generation)
+                if each not in kept and not view.is_recent(each, None, threshold)
+            ]
+            for node_id in gone:
+                view.drop(node_id, None, below=False)
+            view.forget_listed()
+            view.set_state(msgspec.structs.replace(state, completed=began, checkpoint=checkpoint))
+            return len(gone)
+
+        return self._write(work)
+
+    def _read(self, work: Callable[[View], T]) -> T:
+        return self._store.read(lambda txn, tables: work(View(txn, tables)))
+
+    def _write(self, work: Callable[[View], T]) -> T:
+        return self._store.write(lambda txn, tables: work(View(txn, tables)))
+
+
+def _walk(view: View, path: str, since: float) -> Entry | Stale | None:
+    node = view.root_key()
+    if node is None:
+        return Stale(None, "")
+    names = paths.components(path)
+    if not names:
+        root = view.record(node.decode())
+        return Stale(None, "") if root is None else records.to_entry(root, "")
+    judge = since > -math.inf
+    completed = view.completed() if judge else since
+    # After a sync no folder has a row of its own, and one count spares a look-up for each.
+    rows = judge and view.count("listed") > 0
+    cursor = view.children_cursor()
+    at = ""
+    raw = b""
+    for name in names:
+        if raw:
+            head = records.head(raw)
+            if head.kind != records.FOLDER:
+                return None
+            at = f"{at}/{head.name}" if at else head.name
+        if judge and (view.listed_at(node, completed) if rows else completed) < since:
+            return Stale(node.decode(), at)
+        found = view.child(cursor, node, paths.fold(name))
+        if found is None:
+            return None
+        node, raw = found
+    record = records.decode(raw)
+    return records.to_entry(record, f"{at}/{record.name}" if at else record.name)

@@ -1,0 +1,196 @@
+"""From Amazon's node to our entry: the one place that knows both."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ap_remote.model import Entry, Kind, Media, Place, Status
+from ap_remote.wire import nodes as wire
+from ap_remote.wire._base import Word, moment
+
+if TYPE_CHECKING:
+    from ap_remote.wire.nodes import Address, ContentProperties, ImageProperties, Node, VideoProperties
+
+_KINDS: Final = {
+    wire.FILE: Kind.FILE,
+    wire.FOLDER: Kind.FOLDER,
+    wire.ALBUM: Kind.ALBUM,
+    wire.ASSET: Kind.ASSET,
+    wire.SHARE: Kind.FOLDER,
+}
+_WORDS: Final = {
+    Kind.FILE: wire.FILE,
+    Kind.FOLDER: wire.FOLDER,
+    Kind.ALBUM: wire.ALBUM,
+    Kind.ASSET: wire.ASSET,
+}
+_STATUSES: Final = {
+    wire.AVAILABLE: Status.AVAILABLE,
+    wire.TRASH: Status.TRASHED,
+    wire.PURGED: Status.TRASHED,
+    wire.PENDING: Status.PENDING,
+}
+_NUMBER: Final = r"[+-]?\d+(?:\.\d+)?"
+_LAT_LON: Final = re.compile(rf"\s*({_NUMBER})\s*[,/ ]?\s*({_NUMBER})\s*(?:[,/+-].*)?")
+_LABEL_PARTS: Final = 3
+_ISO2: Final = 2
+_ELSEWHERE: Final = frozenset({"width", "height", "duration", "make", "model", "location"})
+"""Properties that have a field of their own in :class:`~ap_remote.model.Media`."""
+
+# Made once: listing a struct's fields anew for every picture would take longer than all the rest.
+_EXIF: Final = {
+    each: tuple(
+        (name, shown)
+        for name, shown in zip(each.__struct_fields__, each.__struct_encode_fields__, strict=True)
+        if name not in _ELSEWHERE
+    )
+    for each in (wire.ImageProperties, wire.VideoProperties)
+}
+
+
+def kind(word: str) -> Kind:
+    """Return our word for Amazon's ``kind``; one that is not known counts as a file."""
+    return _KINDS.get(word, Kind.FILE)
+
+
+def kind_word(kind: Kind) -> str:
+    """Return Amazon's word for a kind."""
+    return _WORDS[kind]
+
+
+def entry(node: Node, *, path: str) -> Entry:
+    """Return a node as it is seen at *path*.
+
+    The root has no name. A purged node, which only deltas show, comes out as trashed.
+    """
+    content = node.content_properties or wire.ContentProperties()
+    return Entry(
+        path=path,
+        name=node.name or "",
+        id=node.id,
+        kind=kind(node.kind),
+        size=content.size or 0,
+        md5=content.md5.lower() if content.md5 else None,
+        modified=moment(node.modified_date),
+        created=moment(node.created_date),
+        taken=moment(content.content_date),
+        content_type=content.content_type,
+        version=node.version,
+        status=_STATUSES.get(node.status, Status.AVAILABLE),
+        parents=node.parents,
+        owner_id=node.owner_id,
+        favorite=node.settings.favorite,
+        hidden=node.settings.hidden,
+        description=node.description,
+        labels=tuple(dict.fromkeys((*node.labels, *node.keywords))),
+        things=node.things,
+        media=media(content),
+    )
+
+
+def media(content: ContentProperties) -> Media | None:
+    """Return what a picture or a film says about itself; ``None`` where it says nothing."""
+    said = content.image or content.video
+    place_ = place(content)
+    if said is None and place_ is None:
+        return None
+    if said is None:
+        return Media(place=place_)
+    return Media(
+        width=_whole(said.width),
+        height=_whole(said.height),
+        duration=_number(content.video.duration) if content.video else None,
+        make=_text(said.make),
+        model=_text(said.model),
+        place=place_,
+        exif=_exif(said),
+    )
+
+
+def place(content: ContentProperties) -> Place | None:
+    """Return where it was taken: from the address, else from the location that image or video carry."""
+    said = content.image or content.video
+    location = _text(said.location) if said else None
+    label = next((each for each in (content.location_id, location) if each and _is_label(each)), None)
+    latitude, longitude = _coordinates(location)
+    if content.address is not None:
+        found = _from_address(content.address, label)
+    elif label:
+        country, region, city = (part or None for part in label.split("#"))
+        found = Place(label=label, country=country, region=region, city=city)
+    else:
+        found = Place()
+    if found.latitude is None:
+        found = msgspec.structs.replace(found, latitude=latitude, longitude=longitude)
+    return None if found == Place() else found
+
+
+def _from_address(address: Address, label: str | None) -> Place:
+    latitude, longitude = _position(_number(address.latitude), _number(address.longitude))
+    country = _iso3(address.country_code) if address.country_code else None
+    if label is None and country:
+        label = "#".join(part.replace("#", " ") for part in (country, address.state or "", address.city or ""))
+    return Place(
+        latitude=latitude,
+        longitude=longitude,
+        label=label,
+        city=address.city,
+        region=address.state,
+        country=address.country or country,
+    )
+
+
+def _is_label(text: str) -> bool:
+    return len(text.split("#")) == _LABEL_PARTS
+
+
+@lru_cache(maxsize=512)
+def _iso3(code: str) -> str:
+    """Return a country's three letters; what is no known code stays as it is."""
+    if len(code) != _ISO2:
+        return code.upper()
+    import pycountry  # reads its tables when it is first asked
+
+    found = pycountry.countries.get(alpha_2=code.upper())
+    return str(found.alpha_3) if found else code.upper()
+
+
+def _coordinates(location: str | None) -> tuple[float | None, float | None]:
+    """Read ``lat,lon``, and the ``+lat+lon/`` that films carry (ISO 6709)."""
+    found = _LAT_LON.fullmatch(location or "")
+    return _position(float(found[1]), float(found[2])) if found else (None, None)
+
+
+def _position(latitude: float | None, longitude: float | None) -> tuple[float | None, float | None]:
+    if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:  # noqa: PLR2004 - the globe
+        return None, None
+    return latitude, longitude
+
+
+def _exif(said: ImageProperties | VideoProperties) -> dict[str, str]:
+    found = ((shown, getattr(said, name)) for name, shown in _EXIF[type(said)])
+    return {shown: text for shown, value in found if value is not None and (text := _text(value))}
+
+
+def _text(value: Word) -> str | None:
+    if value is None or isinstance(value, bool):
+        return None
+    return str(value).strip() or None
+
+
+def _number(value: Word) -> float | None:
+    try:
+        found = float(value) if value is not None else math.nan
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _whole(value: Word) -> int | None:
+    found = _number(value)
+    return None if found is None or found < 0 else round(found)

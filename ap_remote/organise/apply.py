@@ -1,0 +1,277 @@
+"""Carries a plan out, and takes it back. Photographs stay where they are: only albums are made, filled and trashed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ap_remote.errors import NotFoundError, PlanError, UnsupportedError
+from ap_remote.model import Entry, Kind, NodeId, Status
+from ap_remote.organise.journal import FORMAT, Deed, Journal, open_journal
+from ap_remote.organise.plan import MARK, Plan, PlanFolder, PlanMember, check_plan, content_id, read_mark
+from ap_remote.remote.features import SupportsAlbums
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ap_remote.remote.base import Remote
+
+
+class Skipped(msgspec.Struct, frozen=True, kw_only=True):
+    """A photograph that was not put into its album, and why."""
+
+    path: str
+    folder: str
+    why: str
+
+
+class MadeAlbum(msgspec.Struct, frozen=True, kw_only=True):
+    """An album that holds what the plan put in."""
+
+    id: str
+    name: str
+    members: int
+    new: bool = True
+    """Whether the plan made it; else it was there, and got members."""
+
+
+class ApplyReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a plan."""
+
+    plan: str
+    albums: tuple[MadeAlbum, ...]
+    skipped: tuple[Skipped, ...] = ()
+    resumed: bool = False
+    """Whether an interrupted run was finished."""
+
+
+class UndoReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an undo."""
+
+    plan: str
+    removed: tuple[str, ...]
+    """Names of the albums that were put in the trash, or emptied of what the plan had added."""
+    notes: tuple[str, ...] = ()
+    """A sentence for each album that was left as it is."""
+
+
+async def apply(
+    remote: Remote,
+    plan: Plan,
+    journal: Path,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> ApplyReport:
+    """Make the plan's albums.
+
+    Each photograph is looked at again: what is gone, trashed, or has other content since the plan was made is skipped
+    with a reason. (Its version is no sign: marking a photograph a favourite raises it.) A run that was interrupted is
+    finished by calling this again with the same journal; albums that were made are found and not made twice.
+
+    Args:
+        remote: the account that the plan was made for.
+        plan: what to do.
+        journal: a file that does not exist yet, or that of the interrupted run.
+        progress: gets albums done and in all.
+
+    Raises:
+        UnsupportedError: the remote has no albums.
+        PlanError: the plan was applied or undone already, is another's, or cannot be applied as it stands.
+        BusyStoreError: another process works with the journal.
+        StoreError: the journal cannot be written; the next call was not made.
+    """
+    if not isinstance(remote, SupportsAlbums):
+        message = f"{remote.name}: has no albums to organise into"
+        raise UnsupportedError(message)
+    check_plan(plan)
+    if plan.id != content_id(plan):
+        message = f"the plan was changed after it got its id {plan.id}; load it again and look at it first"
+        raise PlanError(message)
+    if plan.account != remote.name:
+        message = f"the plan was made for {plan.account}:, not for {remote.name}:"
+        raise PlanError(message)
+    with open_journal(journal) as book:
+        resumed = _begin(book, plan)
+        there = await _marked(remote, plan.id)
+        if there and not resumed:
+            message = f"the plan {plan.id} was applied already; `ap organise undo` takes its albums away"
+            raise PlanError(message)
+        run = _Run(remote, plan, book, there)
+        for number in range(len(plan.folders)):
+            await run.folder(number)
+            if progress is not None:
+                progress(number + 1, len(plan.folders))
+        book.write("end", plan=plan.id)
+        return ApplyReport(plan=plan.id, albums=tuple(run.albums), skipped=tuple(run.skipped), resumed=resumed)
+
+
+async def undo(remote: Remote, journal: Path) -> UndoReport:
+    """Take away what :func:`apply` made, by its journal. Photographs are not touched.
+
+    An album that holds more than the plan put in, or has another name, is somebody's work by now: it is left, with a
+    note. Undoing twice does nothing more.
+
+    Raises:
+        PlanError: there is no such journal, or it is another account's.
+        BusyStoreError: another process works with the journal.
+        StoreError: the journal cannot be written; the next call was not made.
+    """
+    with open_journal(journal, must_exist=True) as book:
+        start = book.start
+        if start is None or start.plan is None:
+            message = f"the journal {journal} is empty: nothing was applied"
+            raise PlanError(message)
+        if start.account != remote.name:
+            message = f"the journal belongs to {start.account}:, not to {remote.name}:"
+            raise PlanError(message)
+        there = await _marked(remote, start.plan)
+        if not book.undoing:
+            book.write("undo", plan=start.plan)
+        removed: list[str] = []
+        notes: list[str] = []
+        for number, deed in book.deeds().items():
+            if deed.undone:
+                continue
+            album = deed.album or (there[number].id if number in there else None)
+            note = None if album is None else await _take_back(remote, book, number, deed, album)
+            if note is not None:
+                book.write("kept", folder=number, name=deed.name, album=album, note=note)
+                notes.append(note)
+            else:
+                book.write("undone", folder=number, name=deed.name, album=album)
+                if album is not None:
+                    removed.append(deed.name)
+        return UndoReport(plan=start.plan, removed=tuple(removed), notes=tuple(notes))
+
+
+class _Run:
+    """One apply, folder by folder."""
+
+    def __init__(self, remote: Remote, plan: Plan, book: Journal, there: dict[int, Entry]) -> None:
+        """Know what an interrupted run did: by the journal, and by the marks in the albums."""
+        self._remote = remote
+        self._plan = plan
+        self._book = book
+        self._there = there
+        self._deeds = book.deeds()
+        self.albums: list[MadeAlbum] = []
+        self.skipped: list[Skipped] = []
+
+    async def folder(self, number: int) -> None:
+        folder = self._plan.folders[number]
+        deed = self._deeds.get(number)
+        if deed is not None and deed.finished:
+            self._report(folder, deed.album or "", len(deed.members))
+            return
+        members = [member for member in folder.members if await self._fit(folder, member)]
+        if not members:
+            return
+        ids = tuple(member.id for member in members)
+        known = self._there.get(number)
+        if folder.album is not None:
+            self._book.write("add", folder=number, name=folder.name, album=folder.album, members=ids)
+            await self._add(folder.album, ids)
+            self._book.write("added", folder=number, name=folder.name, album=folder.album)
+            self._report(folder, folder.album, len(ids))
+        elif known is not None:
+            # The album was made and the crash came before its line: complete it, do not make it twice.
+            self._book.write("create", folder=number, name=folder.name, members=ids)
+            await self._add(known.id, ids)
+            self._book.write("created", folder=number, name=folder.name, album=known.id)
+            self._report(folder, known.id, len(ids))
+        else:
+            self._book.write("create", folder=number, name=folder.name, members=ids)
+            album = await self._albums().create_album(
+                folder.name,
+                members=[NodeId(each) for each in ids],
+                description=MARK.format(plan=self._plan.id, number=number),
+            )
+            self._book.write("created", folder=number, name=folder.name, album=album.id)
+            self._report(folder, album.id, len(ids))
+
+    async def _add(self, album: str, ids: tuple[str, ...]) -> None:
+        await self._albums().add_to_album(NodeId(album), [NodeId(each) for each in ids])
+
+    def _albums(self) -> SupportsAlbums:
+        if not isinstance(self._remote, SupportsAlbums):
+            raise UnsupportedError(f"{self._remote.name}: has no albums")
+        return self._remote
+
+    def _report(self, folder: PlanFolder, album: str, members: int) -> None:
+        self.albums.append(MadeAlbum(id=album, name=folder.name, members=members, new=folder.album is None))
+
+    async def _fit(self, folder: PlanFolder, member: PlanMember) -> bool:
+        why = await _changed(self._remote, member)
+        if why is not None:
+            self.skipped.append(Skipped(path=member.path, folder=folder.name, why=why))
+            self._book.write("skip", name=folder.name, members=(member.id,), note=why)
+        return why is None
+
+
+def _begin(book: Journal, plan: Plan) -> bool:
+    """Open the journal's account of this plan and return whether it goes on with an interrupted run."""
+    start = book.start
+    if start is None:
+        book.write("start", format=FORMAT, plan=plan.id, account=plan.account)
+        return False
+    if start.plan != plan.id:
+        message = f"the journal {book.file} belongs to the plan {start.plan}, not to {plan.id}; name a new file"
+        raise PlanError(message)
+    if book.undoing:
+        message = f"the plan {plan.id} was undone by this journal; name a new file to apply it again"
+        raise PlanError(message)
+    if book.ended:
+        message = f"the plan {plan.id} was applied already, as the journal {book.file} says"
+        raise PlanError(message)
+    return True
+
+
+async def _marked(remote: Remote, plan: str) -> dict[int, Entry]:
+    """Return the albums that bear this plan's mark, by folder of the plan."""
+    found: dict[int, Entry] = {}
+    if isinstance(remote, SupportsAlbums):
+        async for album in remote.albums():
+            mark = read_mark(album.description)
+            if mark is not None and mark[0] == plan:
+                found[mark[1]] = album
+    return found
+
+
+async def _changed(remote: Remote, member: PlanMember) -> str | None:
+    """Return why a photograph is not what the plan was made of, or ``None``."""
+    try:
+        entry = await remote.stat(NodeId(member.id), fresh=True)
+    except NotFoundError:
+        return "it was deleted since the plan was made"
+    if entry.status is not Status.AVAILABLE:
+        return "it was put in the trash since the plan was made"
+    if member.md5 is not None and entry.md5 != member.md5:
+        return "its content changed since the plan was made"
+    return None
+
+
+async def _take_back(remote: Remote, book: Journal, number: int, deed: Deed, album: str) -> str | None:
+    """Remove an album, or what was added to one; return a note if it was left instead."""
+    try:
+        entry = await remote.stat(NodeId(album), fresh=True)
+    except NotFoundError:
+        return None
+    if entry.status is not Status.AVAILABLE or entry.kind is not Kind.ALBUM:
+        return None
+    inside = {member.id async for member in remote.list(NodeId(album), fresh=True)}
+    if not deed.made:
+        mine = [each for each in deed.members if each in inside]
+        if mine and isinstance(remote, SupportsAlbums):
+            book.write("remove", folder=number, name=deed.name, album=album, members=tuple(mine))
+            await remote.remove_from_album(NodeId(album), [NodeId(each) for each in mine])
+        return None
+    extra = len(inside - set(deed.members))
+    if extra:
+        return f"the album {entry.name!r} was left: it holds {extra} more than the plan put in"
+    if entry.name != deed.name:
+        return f"the album {deed.name!r} was left: it is called {entry.name!r} now"
+    book.write("trash", folder=number, name=deed.name, album=album)
+    await remote.trash(NodeId(album))
+    return None

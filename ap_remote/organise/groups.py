@@ -1,0 +1,37 @@
+"""What the ways of organising hand to a plan: named groups of photographs, and those that belong to none."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ap_remote.model import Entry
+from ap_remote.organise.plan import Unassigned
+
+
+class Member(NamedTuple):
+    """A photograph in a group."""
+
+    entry: Entry
+    reason: str
+    score: float
+
+
+class Group(NamedTuple):
+    """Photographs that belong together, and what to call them."""
+
+    name: str
+    reason: str
+    members: list[Member]
+    score: float
+
+
+class Grouping(NamedTuple):
+    """The whole outcome: every photograph is in a group or unassigned."""
+
+    groups: list[Group]
+    unassigned: list[Unassigned]
+
+
+def unassigned(entry: Entry, why: str) -> Unassigned:
+    """Return the note that a photograph goes nowhere."""
+    return Unassigned(id=entry.id, path=entry.path, why=why)

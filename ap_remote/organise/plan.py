@@ -1,0 +1,173 @@
+"""Plans: which photographs would go into which album, and why. A plan changes nothing; it is a file to read and edit.
+
+A plan's id is a hash of its content, so whoever applies one applies what was shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from ap_remote.errors import PlanError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+FORMAT: Final = 1
+MARK: Final = "ap_remote plan {plan} folder {number}"
+"""The description of an album that a plan made: by it a later run knows its own."""
+
+_MARK: Final = re.compile(r"ap_remote plan ([0-9a-f]{16}) folder (\d+)")
+
+By = Literal["theme", "event"]
+"""How photographs are brought together: by what they show, or by when and where they were taken."""
+
+
+class PlanMember(msgspec.Struct, frozen=True, kw_only=True):
+    """A photograph that would go into an album."""
+
+    id: str
+    path: str
+    """Where it was when the plan was made; albums do not move it."""
+    version: int
+    md5: str | None = None
+    reason: str
+    score: float
+    """How well it fits, 0 to 1."""
+
+
+class PlanFolder(msgspec.Struct, frozen=True, kw_only=True):
+    """An album that would be made."""
+
+    name: str
+    reason: str
+    members: tuple[PlanMember, ...]
+    score: float = 1.0
+    """How well its members belong together, 0 to 1."""
+    album: str | None = None
+    """The id of an album from an earlier plan that the members would be added to, instead of a new one."""
+
+
+class Unassigned(msgspec.Struct, frozen=True, kw_only=True):
+    """A photograph that goes nowhere, and why."""
+
+    id: str
+    path: str
+    why: str
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What would be done to an account."""
+
+    format: int = FORMAT
+    id: str
+    created: datetime
+    account: str
+    by: By
+    parameters: dict[str, str | int | float] = msgspec.field(default_factory=dict)
+    folders: tuple[PlanFolder, ...] = ()
+    unassigned: tuple[Unassigned, ...] = ()
+
+
+def make_plan(
+    *,
+    account: str,
+    by: By,
+    parameters: Mapping[str, str | int | float],
+    folders: Sequence[PlanFolder],
+    unassigned: Sequence[Unassigned],
+    created: datetime | None = None,
+) -> Plan:
+    """Return a plan that bears the id of its content."""
+    plan = Plan(
+        id="",
+        created=created or datetime.now(UTC),
+        account=account,
+        by=by,
+        parameters=dict(parameters),
+        folders=tuple(folders),
+        unassigned=tuple(unassigned),
+    )
+    return msgspec.structs.replace(plan, id=content_id(plan))
+
+
+def content_id(plan: Plan) -> str:
+    """Return the id that belongs to what *plan* would do. When it was made does not count."""
+    content = msgspec.to_builtins(msgspec.structs.replace(plan, id=""))
+    del content["created"]
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:16]
+
+
+def read_mark(description: str | None) -> tuple[str, int] | None:
+    """Return the plan's id and the folder's number if an album's description is a plan's mark."""
+    match = _MARK.fullmatch(description or "")
+    return (match[1], int(match[2])) if match else None
+
+
+def save_plan(plan: Plan, file: Path) -> None:
+    """Write a plan as JSON, whole or not at all.
+
+    Raises:
+        PlanError: it cannot be written.
+    """
+    partial = file.with_name(file.name + ".partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as stream:
+            stream.write(msgspec.json.format(msgspec.json.encode(plan), indent=2))
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(file)
+    except OSError as exc:
+        partial.unlink(missing_ok=True)
+        message = f"cannot write the plan {file}: {exc.strerror or exc}"
+        raise PlanError(message) from exc
+
+
+def load_plan(file: Path) -> Plan:
+    """Read a plan. One that was edited gets the id of its new content.
+
+    Raises:
+        PlanError: it is missing, no plan, written by a newer version, or names an album twice or not at all.
+    """
+    try:
+        plan = msgspec.json.decode(file.read_bytes(), type=Plan)
+    except FileNotFoundError as exc:
+        message = f"there is no plan {file}; `ap organise plan` makes one"
+        raise PlanError(message) from exc
+    except OSError as exc:
+        message = f"cannot read the plan {file}: {exc.strerror or exc}"
+        raise PlanError(message) from exc
+    except msgspec.DecodeError as exc:
+        message = f"{file} is no plan: {exc}"
+        raise PlanError(message) from exc
+    if plan.format > FORMAT:
+        message = f"{file} was written by a newer ap_remote (format {plan.format}, this one knows {FORMAT})"
+        raise PlanError(message)
+    check_plan(plan)
+    return msgspec.structs.replace(plan, id=content_id(plan))
+
+
+def check_plan(plan: Plan) -> None:
+    """Check what a person may have broken by editing.
+
+    Raises:
+        PlanError: an album has no name, no members, or a photograph twice.
+    """
+    for folder in plan.folders:
+        if not folder.name.strip():
+            message = "an album of the plan has no name"
+            raise PlanError(message)
+        ids = [member.id for member in folder.members]
+        if not ids:
+            message = f"the album {folder.name!r} of the plan has no members"
+            raise PlanError(message)
+        if len(set(ids)) != len(ids):
+            message = f"the album {folder.name!r} of the plan has a photograph twice"
+            raise PlanError(message)

@@ -1,0 +1,232 @@
+"""Themes: photographs brought together by what they show.
+
+Neighbours come from FAISS; two photographs are joined where each is among the other's nearest and they are nearer than
+the library's photographs usually are. What hangs together so is divided by average linkage, because chains of
+neighbours would tie everything to everything. Small and loose groups are left unassigned.
+
+A group's name is the one that fits it better than it fits the library as a whole.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ap_remote.organise.groups import Group, Grouping, Member, unassigned
+from ap_remote.organise.vocabulary import ALBUM_NAMES
+from ap_remote.semantic.extras import need
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ap_remote.model import Entry
+    from ap_remote.semantic.library import VectorTable
+
+NEIGHBOURS: Final = 15
+DEVIATIONS: Final = 2.0
+"""Standard deviations above the library's usual likeness that make two photographs alike."""
+
+LOOSEST: Final = 0.5
+TIGHTEST: Final = 0.9
+LINKED: Final = 4000
+"""Vectors that average linkage can take at once: it needs their distances by pairs."""
+
+_PAIRS: Final = 20_000
+_SURE: Final = 0.6
+"""A second name is used, where the first is taken, if it fits at least so well beside it."""
+
+
+class Names(NamedTuple):
+    """The vocabulary as an encoder sees it."""
+
+    words: tuple[str, ...]
+    """An album's name for each vector; a name may occur several times."""
+    vectors: NDArray[np.float32]
+
+
+class _Library(NamedTuple):
+    """The photographs to organise, content by content."""
+
+    vectors: NDArray[np.float32]
+    labels: list[tuple[tuple[str, float], ...]]
+    owners: list[list[Entry]]
+
+
+def prompts() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return album names and, beside each, the words to encode for it."""
+    pairs = [(name, word) for name, words in ALBUM_NAMES for word in words]
+    return tuple(name for name, _ in pairs), tuple(word for _, word in pairs)
+
+
+def find_themes(
+    entries: Mapping[str, Entry], table: VectorTable, names: Names, *, min_size: int, similarity: float | None = None
+) -> Grouping:
+    """Bring photographs together by their vectors.
+
+    Args:
+        entries: the photographs to organise, by node id.
+        table: the index's vectors; photographs without one stay unassigned.
+        names: what groups may be called.
+        min_size: photographs that make a group.
+        similarity: the cosine from which two photographs are alike; by default taken from the library itself.
+    """
+    owners: dict[int, list[Entry]] = defaultdict(list)
+    for node, row in zip(table.ids, table.rows, strict=True):
+        if node in entries:
+            owners[int(row)].append(entries[node])
+    indexed = {entry.id for each in owners.values() for entry in each}
+    left_out = [
+        unassigned(entry, "it is not in the index; run `ap index build`")
+        for entry in entries.values()
+        if entry.id not in indexed
+    ]
+    rows = sorted(owners)
+    if not rows:
+        return Grouping([], left_out)
+    library = _Library(table.vectors[rows], [table.labels[row] for row in rows], [owners[row] for row in rows])
+    alike = usual_likeness(library.vectors) if similarity is None else similarity
+    themes: list[tuple[NDArray[np.int64], float]] = []
+    for members in clusters(library.vectors, alike):
+        photographs = [entry for place in members for entry in library.owners[place]]
+        cohesion = _cohesion(library.vectors[members])
+        if len(photographs) < min_size:
+            why = f"only {len(photographs)} photographs show such a thing, {min_size} make an album"
+            left_out += [unassigned(entry, why) for entry in photographs]
+        elif cohesion < alike:
+            why = f"what is near it is too different (likeness {cohesion:.2f}, {alike:.2f} is asked)"
+            left_out += [unassigned(entry, why) for entry in photographs]
+        else:
+            themes.append((members, cohesion))
+    groups = [
+        _group(name, why, theme, library)
+        for theme, (name, why) in zip(themes, _name(themes, library, names), strict=True)
+    ]
+    return Grouping(sorted(groups, key=lambda group: (-len(group.members), group.name)), left_out)
+
+
+def usual_likeness(vectors: NDArray[np.float32]) -> float:
+    """Return the cosine from which two photographs are more alike than photographs of this library usually are."""
+    import numpy as np
+
+    if len(vectors) < 2:  # noqa: PLR2004 - a pair
+        return TIGHTEST
+    pick = np.random.default_rng(0)  # the same library gives the same plan
+    left, right = pick.integers(0, len(vectors), size=(2, _PAIRS))
+    apart = left != right
+    cosines = np.einsum("nd,nd->n", vectors[left[apart]], vectors[right[apart]])
+    # The median and the lower half of the spread: pairs of one theme lie above and must not raise the bar.
+    middle = float(np.median(cosines))
+    spread = middle - float(np.quantile(cosines, 0.16))
+    return float(np.clip(middle + DEVIATIONS * spread, LOOSEST, TIGHTEST))
+
+
+def clusters(vectors: NDArray[np.float32], alike: float) -> list[NDArray[np.int64]]:
+    """Return groups of rows; every row is in one, many are alone. Larger groups come first."""
+    import numpy as np
+
+    groups: list[NDArray[np.int64]] = []
+    for component in _components(vectors, alike):
+        groups += _divide(vectors, component, alike)
+    return sorted(groups, key=lambda group: (-len(group), int(np.min(group))))
+
+
+def _components(vectors: NDArray[np.float32], alike: float) -> list[NDArray[np.int64]]:
+    """Return what hangs together in the graph of mutual neighbours."""
+    import numpy as np
+
+    faiss, sparse = need("faiss"), need("scipy.sparse")
+    count = len(vectors)
+    k = min(NEIGHBOURS + 1, count)
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors))
+    scores, found = index.search(np.ascontiguousarray(vectors), k)
+    sources = np.repeat(np.arange(count), k)
+    kept = (found.ravel() >= 0) & (scores.ravel() >= alike) & (found.ravel() != sources)
+    edges = sparse.csr_matrix(
+        (np.ones(int(kept.sum()), dtype=np.int8), (sources[kept], found.ravel()[kept])), shape=(count, count)
+    )
+    mutual = edges.minimum(edges.T)
+    number, labels = need("scipy.sparse.csgraph").connected_components(mutual, directed=False)
+    order = np.argsort(labels, kind="stable")
+    borders = np.searchsorted(labels[order], np.arange(1, number))
+    return [np.asarray(part, dtype=np.int64) for part in np.split(order, borders)]
+
+
+def _divide(vectors: NDArray[np.float32], component: NDArray[np.int64], alike: float) -> list[NDArray[np.int64]]:
+    import numpy as np
+
+    if len(component) == 1:
+        return [component]
+    if len(component) > LINKED:
+        stricter = alike + (1 - alike) / 4
+        parts = _components(vectors[component], stricter)
+        if len(parts) == 1:
+            return [component]  # nothing tells its members apart
+        return [group for part in parts for group in _divide(vectors, component[part], stricter)]
+    hierarchy = need("scipy.cluster.hierarchy")
+    cosines = vectors[component] @ vectors[component].T
+    upper = np.triu_indices(len(component), k=1)
+    distances = np.clip(1 - cosines[upper].astype(np.float64), 0, 2)
+    labels = hierarchy.fcluster(hierarchy.linkage(distances, method="average"), t=1 - alike, criterion="distance")
+    return [component[labels == label] for label in np.unique(labels)]
+
+
+def _cohesion(vectors: NDArray[np.float32]) -> float:
+    """Return the mean cosine of members to their centre."""
+    return float((vectors @ _centre(vectors)).mean())
+
+
+def _centre(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    import numpy as np
+
+    centre: NDArray[np.float32] = vectors.mean(axis=0)
+    length = float(np.linalg.norm(centre))
+    return centre / length if length else centre
+
+
+def _name(themes: Sequence[tuple[NDArray[np.int64], float]], library: _Library, names: Names) -> list[tuple[str, str]]:
+    """Return a name and the reason for it for each theme; no name is given twice."""
+    import numpy as np
+
+    usual = library.vectors.mean(axis=0)
+    taken: Counter[str] = Counter()
+    called = []
+    for members, _ in themes:
+        lift = names.vectors @ (library.vectors[members].mean(axis=0) - usual)
+        best = np.argsort(-lift)
+        free = next(
+            (place for place in best if lift[place] >= _SURE * lift[best[0]] and not taken[names.words[place]]), None
+        )
+        place = int(best[0] if free is None else free)
+        name = names.words[place]
+        taken[name] += 1
+        seen = _seen([library.labels[member] for member in members])
+        why = f"{len(members)} different pictures; “{name}” fits them by {lift[place]:.2f} more than the library"
+        called.append((name if taken[name] == 1 else f"{name} ({taken[name]})", f"{why}; {seen}" if seen else why))
+    return called
+
+
+def _seen(labels: Sequence[Sequence[tuple[str, float]]]) -> str:
+    """Return what the classifier saw on the whole, in words; empty where there is none."""
+    total: dict[str, float] = defaultdict(float)
+    for each in labels:
+        for name, share in each:
+            total[name.partition(",")[0]] += share / len(labels)
+    best = sorted(total.items(), key=lambda each: (-each[1], each[0]))[:3]
+    return "looks like " + ", ".join(f"{name} ({share:.0%})" for name, share in best) if best else ""
+
+
+def _group(name: str, why: str, theme: tuple[NDArray[np.int64], float], library: _Library) -> Group:
+    members, cohesion = theme
+    centre = _centre(library.vectors[members])
+    inside = []
+    for place in members:
+        score = round(float(library.vectors[place] @ centre), 4)
+        seen = _seen([library.labels[place]])
+        reason = f"likeness {score:.2f} to the album's middle" + (f"; {seen}" if seen else "")
+        inside += [Member(entry, reason, max(0.0, min(1.0, score))) for entry in library.owners[place]]
+    inside.sort(key=lambda member: (-member.score, member.entry.path))
+    return Group(name, why, inside, round(cohesion, 4))

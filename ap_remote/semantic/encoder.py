@@ -1,0 +1,129 @@
+"""What an encoder promises, and how one is named.
+
+An encoder turns photographs and texts into unit vectors of one space. Vectors of two encoders never meet: each says by
+its *fingerprint* which weights, preprocessing and prompts it is made of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
+
+from ap_remote.errors import EncoderError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from ap_remote.semantic.results import Label
+
+PIPELINE: Final = 1
+"""Part of every fingerprint: rises when fetching or decoding changes what an encoder is shown."""
+
+
+class Encoded(NamedTuple):
+    """What became of a batch: one row and one tuple of labels for each picture."""
+
+    vectors: NDArray[np.float32]
+    labels: list[tuple[Label, ...]]
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Images and texts to unit vectors. Methods block and may be called from any thread, one at a time."""
+
+    @property
+    def spec(self) -> str:
+        """The name that :func:`load_encoder` takes."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits; known without loading the weights into memory."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it computes: ``cpu``, ``cuda``."""
+        ...
+
+    @property
+    def thumbnail_size(self) -> int:
+        """Pixels wanted on a photograph's longer side; part of the fingerprint."""
+        ...
+
+    def load(self) -> None:
+        """Read what encoding pictures needs; without this call the first picture waits for it.
+
+        Raises:
+            EncoderError: the weights are missing or do not fit.
+            MissingExtraError: a library is not installed.
+        """
+        ...
+
+    def encode_images(self, images: Sequence[Image]) -> NDArray[np.float32]:
+        """Return unit vectors ``[n, dim]`` of upright RGB pictures.
+
+        Raises:
+            EncoderError: the weights are missing or do not fit.
+            MissingExtraError: a library is not installed.
+        """
+        ...
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return unit vectors ``[n, dim]`` of texts. Raises as :meth:`encode_images`."""
+        ...
+
+
+@runtime_checkable
+class SupportsLabels(Protocol):
+    """The encoder has a classifier inside and can name what it sees."""
+
+    def labels(self, images: Sequence[Image], *, top: int = 5) -> list[tuple[Label, ...]]:
+        """Return the *top* most probable classes of each picture, most probable first."""
+        ...
+
+
+@runtime_checkable
+class SupportsPreparation(Protocol):
+    """Resizing and scaling can be done apart from the network, in other threads."""
+
+    def prepare(self, image: Image) -> NDArray[np.float32]:
+        """Return the network's input ``[3, h, w]`` for one picture. Safe in many threads at once."""
+        ...
+
+    def encode_prepared(self, batch: Sequence[NDArray[np.float32]], *, top: int = 0) -> Encoded:
+        """Encode what :meth:`prepare` made; the *top* labels of each come along where there is a classifier."""
+        ...
+
+
+def load_encoder(spec: str = "offline", *, cache: Path | None = None, device: str | None = None) -> Encoder:
+    """Return the encoder of that name. Weights are read when they are first needed.
+
+    Args:
+        spec: ``offline`` (weights come with installed packages), ``open_clip:MODEL/TAG``, or ``local-dir:/path``.
+        cache: a folder for what is dear to compute and follows from the weights alone.
+        device: ``cpu`` or ``cuda``; by default CUDA where it is there.
+
+    Raises:
+        EncoderError: no such encoder, or its weights are missing.
+        MissingExtraError: a library is not installed.
+    """
+    if spec == "offline":
+        from ap_remote.semantic.conse import ConseEncoder
+
+        return ConseEncoder(cache=cache, device=device)
+    if spec.startswith(("open_clip:", "local-dir:")):
+        from ap_remote.semantic.clip import ClipEncoder
+
+        return ClipEncoder(spec, cache=cache, device=device)
+    message = f"no encoder is named {spec!r}; known are offline, open_clip:MODEL/TAG and local-dir:/path"
+    raise EncoderError(message)

@@ -1,0 +1,197 @@
+"""The store of vectors: the source of truth that every index is built from.
+
+::
+
+    catalog.sqlite                              rows, nodes, failures
+    embeddings/<fingerprint>/meta.json          what the vectors were made with
+    embeddings/<fingerprint>/shard-000000.npy   fp16 rows, appended shard by shard, never changed
+    embeddings/<fingerprint>/shard-000000.json  whose they are, with a checksum
+    index/<fingerprint>/                        a cache, see :mod:`ap_remote.semantic.faiss_index`
+
+Order of writes: shard to a temporary file, fsync, rename, fsync of the folder, the same for its description, then the
+catalogue's commit. What a crash left between is adopted or swept when the next writer opens. There is one writer at a
+time; readers see what was committed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from ap_remote.errors import BusyStoreError, CorruptStoreError, StoreError
+from ap_remote.semantic import shards
+from ap_remote.semantic.catalog import Catalog, Generation, Watermark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+    from ap_remote.semantic.results import ItemFailure
+    from ap_remote.semantic.shards import Record
+
+CATALOG: Final = "catalog.sqlite"
+
+
+class EmbeddingStore:
+    """An open store. Open it with ``write=True`` to append; that takes the writer's lock."""
+
+    def __init__(self, folder: Path, *, write: bool = False) -> None:
+        """Open the store in *folder*; a writer makes it where there is none.
+
+        Raises:
+            StoreError: there is none to read, or it cannot be opened.
+            BusyStoreError: another process writes.
+            NewerStoreError: written by a newer version.
+            CorruptStoreError: a reader found the catalogue damaged; a writer makes it again from the shards.
+        """
+        self.folder = folder
+        self._lock = _take_lock(folder) if write else None
+        try:
+            self.catalog = self._open(folder / CATALOG)
+        except BaseException:
+            self._release()
+            raise
+
+    def _open(self, file: Path) -> Catalog:
+        if self._lock is None:
+            if not file.exists():
+                message = f"there is no index in {self.folder}; `ap index build` makes one"
+                raise StoreError(message)
+            return Catalog(file)
+        try:
+            return Catalog(file)
+        except CorruptStoreError:
+            _set_aside(file)
+            return Catalog(file)
+
+    def __enter__(self) -> Self:
+        """Return the store itself."""
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the store."""
+        self.close()
+
+    def close(self) -> None:
+        """Release the catalogue and the lock. Closing twice is allowed."""
+        self.catalog.close()
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+    def active(self) -> Generation | None:
+        """Return the generation that searches use."""
+        return next((each for each in self.catalog.generations() if each.active), None)
+
+    def begin(self, fingerprint: str, encoder: str, dim: int) -> None:
+        """Open a generation for appending, and repair what a crash left in it.
+
+        Raises:
+            NewerStoreError: written by a newer version.
+            CorruptStoreError: the folder belongs to other vectors.
+            StoreError: the disk is full or cannot be written.
+        """
+        folder = self.generation_folder(fingerprint)
+        shards.write_meta(folder, shards.Meta(fingerprint=fingerprint, encoder=encoder, dim=dim))
+        self.catalog.add_generation(fingerprint, encoder, dim)
+        shards.sweep_partial(folder)
+        catalogued = self.catalog.shards(fingerprint)
+        for number in sorted(catalogued):
+            if not shards.sized(folder, number):
+                self.catalog.drop_shard(fingerprint, number)
+                shards.sweep(folder, number)
+        for number in shards.numbers(folder):
+            if number in catalogued:
+                continue
+            orphan = shards.whole(folder, number)
+            if orphan is None or self.catalog.add_rows(fingerprint, number, orphan.records) == 0:
+                shards.sweep(folder, number)
+
+    def append(self, fingerprint: str, vectors: NDArray[np.float32], records: Sequence[Record]) -> None:
+        """Add rows durably: when this returns, a crash cannot lose them.
+
+        Raises:
+            StoreError: the disk is full or cannot be written; nothing of it was kept.
+        """
+        if not records:
+            return
+        folder = self.generation_folder(fingerprint)
+        number = max([*shards.numbers(folder), *self.catalog.shards(fingerprint)], default=-1) + 1
+        shards.write(folder, number, vectors.astype(np.float16), records)
+        self.catalog.add_rows(fingerprint, number, records)
+
+    def vectors(self, generation: Generation) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        """Return the numbers of all rows, ascending, and their vectors.
+
+        Raises:
+            CorruptStoreError: a shard is missing or damaged.
+        """
+        places = np.asarray(self.catalog.places(generation.fingerprint), dtype=np.int64).reshape(-1, 3)
+        vectors = np.empty((len(places), generation.dim), dtype=np.float16)
+        folder = self.generation_folder(generation.fingerprint)
+        for number in np.unique(places[:, 1]):
+            chosen = places[:, 1] == number
+            rows = shards.read(folder, int(number), dim=generation.dim)
+            positions = places[chosen, 2]
+            if positions.max() >= len(rows):
+                message = f"shard {number} in {folder} is too short; `ap index build` makes its vectors again"
+                raise CorruptStoreError(message)
+            vectors[chosen] = rows[positions]
+        return places[:, 0].copy(), vectors
+
+    def vector(self, generation: Generation, row: int) -> NDArray[np.float32]:
+        """Return one row's vector ``[dim]``."""
+        shard, position = self.catalog.place(generation.fingerprint, row)
+        folder = self.generation_folder(generation.fingerprint)
+        found: NDArray[np.float32] = shards.read(folder, shard, dim=generation.dim)[position].astype(np.float32)
+        return found
+
+    def watermark(self, fingerprint: str) -> Watermark:
+        """Return what changes whenever the rows do."""
+        return self.catalog.watermark(fingerprint)
+
+    def point(self, nodes: Iterable[tuple[str, str, str]], *, complete: bool) -> None:
+        """Record id, md5 and path of photographs; with *complete* all others are forgotten."""
+        self.catalog.point(nodes, complete=complete)
+
+    def fail(self, fingerprint: str, md5: str, failure: ItemFailure) -> None:
+        """Record that a content could not be encoded."""
+        self.catalog.fail(fingerprint, md5, failure)
+
+    def generation_folder(self, fingerprint: str) -> Path:
+        """Return where a generation's shards are."""
+        return self.folder / "embeddings" / fingerprint
+
+    def index_folder(self, fingerprint: str) -> Path:
+        """Return where a generation's index is cached."""
+        return self.folder / "index" / fingerprint
+
+
+def _take_lock(folder: Path) -> FileLock:
+    # Opened and closed from whichever thread is free: the lock is the process's, not a thread's.
+    lock = FileLock(folder / "writer.lock", timeout=0, thread_local=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as exc:
+        message = f"another process builds the index in {folder}; wait for it to end"
+        raise BusyStoreError(message) from exc
+    except OSError as exc:
+        message = f"cannot write to {folder}: {exc.strerror or exc}"
+        raise StoreError(message) from exc
+    return lock
+
+
+def _set_aside(file: Path) -> None:
+    for suffix in ("-wal", "-shm"):
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
+    file.replace(file.with_name(file.name + ".damaged"))

@@ -1,0 +1,83 @@
+"""Digests of weight files, and what is kept beside them so that start-up stays quick."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_log = logging.getLogger(__name__)
+
+
+def sha256(file: Path, *, cache: Path | None = None) -> str:
+    """Return a file's SHA-256 in hexadecimal.
+
+    With *cache* the answer is remembered for as long as the file's path, size and modification time stay.
+    """
+    facts = file.stat()
+    key = f"{file.resolve()}|{facts.st_size}|{facts.st_mtime_ns}"
+    known = _known(cache)
+    if key in known:
+        return known[key]
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if cache is not None:
+        _remember(cache, {**known, key: digest})
+    return digest
+
+
+def fingerprint(facts: Mapping[str, object]) -> str:
+    """Return sixteen hexadecimal digits that stand for *facts* (JSON values), whatever their order."""
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def kept_array(
+    cache: Path | None, name: str, make: Callable[[], NDArray[np.float32]], *, shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Return the array kept in *cache* under *name*, or make it and keep it.
+
+    A file that is damaged or of another shape is made again.
+    """
+    if cache is None:
+        return make()
+    file = cache / f"{name}.npy"
+    try:
+        kept = np.load(file, allow_pickle=False)
+        if kept.shape == shape and kept.dtype == np.float32 and np.isfinite(kept).all():
+            return np.asarray(kept, dtype=np.float32)
+    except (FileNotFoundError, ValueError, EOFError):
+        _log.debug("%s is made", file)
+    made = make()
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = cache / f"{name}.{os.getpid()}.partial.npy"
+    np.save(partial, made, allow_pickle=False)
+    partial.replace(file)
+    return made
+
+
+def _known(cache: Path | None) -> dict[str, str]:
+    if cache is None:
+        return {}
+    try:
+        return msgspec.json.decode((cache / "digests.json").read_bytes(), type=dict[str, str])
+    except (FileNotFoundError, msgspec.DecodeError):
+        return {}
+
+
+def _remember(cache: Path, digests: dict[str, str]) -> None:
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = cache / f"digests.{os.getpid()}.partial"
+    partial.write_bytes(msgspec.json.encode(digests))
+    partial.replace(cache / "digests.json")

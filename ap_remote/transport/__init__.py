@@ -1,0 +1,28 @@
+"""HTTP: a request as a value, the session, retry, pacing, faults, and the one client that sends."""
+
+from __future__ import annotations
+
+from ap_remote.transport.answer import ContentRange, Download
+from ap_remote.transport.call import Call
+from ap_remote.transport.client import Transport
+from ap_remote.transport.hosts import MARKETPLACES, Hosts, Marketplace, marketplace_of
+from ap_remote.transport.pacer import Pacer
+from ap_remote.transport.retry import Retry, RetryPolicy
+from ap_remote.transport.session import Session, load_credentials, save_credentials
+
+__all__ = [
+    "MARKETPLACES",
+    "Call",
+    "ContentRange",
+    "Download",
+    "Hosts",
+    "Marketplace",
+    "Pacer",
+    "Retry",
+    "RetryPolicy",
+    "Session",
+    "Transport",
+    "load_credentials",
+    "marketplace_of",
+    "save_credentials",
+]

@@ -1,0 +1,58 @@
+"""A request as a value: endpoint functions build it, the client sends it, tests compare it with ``==``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Generic, Literal, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from ap_remote.wire._base import Raw, Reply
+
+T = TypeVar("T")
+
+Role = Literal["metadata", "content", "thumbnails"]
+"""Which of an account's hosts is meant."""
+
+
+class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One request, without host and credentials; ``T`` is what its answer becomes."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: str
+    """Below the host's base, without a leading slash, its parts percent-encoded (:func:`segment`)."""
+    reply: Reply[T]
+    host: Role = "metadata"
+    params: dict[str, str] = msgspec.field(default_factory=dict)
+    json: bytes | None = None
+    """A JSON body, ready to be sent."""
+    body: bytes | Path | None = None
+    """A raw body: bytes in hand, or a local file that is streamed."""
+    size: int | None = None
+    """Bytes in ``body``, where they are promised: a file of another length is refused."""
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    idempotent: bool = False
+    """Whether sending it twice has the effect of sending it once."""
+    subject: str = ""
+    """What an error calls the thing this is about: a path or a name. Defaults to ``path``."""
+
+    @property
+    def raw(self) -> bool:
+        """Whether the answer is bytes, not JSON."""
+        return isinstance(self.reply, Raw)
+
+    @property
+    def about(self) -> str:
+        """The name of the thing for an error's sentence."""
+        return self.subject or self.path
+
+    @property
+    def title(self) -> str:
+        """Verb and path, without the query: what logs and errors show."""
+        return f"{self.method} {self.path}"
+
+
+def segment(text: str) -> str:
+    """Return *text* as one part of a path."""
+    return quote(text, safe="")

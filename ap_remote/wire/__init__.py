@@ -1,0 +1,1 @@
+"""Amazon's JSON as msgspec structs, one module per body family, and nothing else."""

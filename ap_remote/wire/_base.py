@@ -1,0 +1,97 @@
+"""The base of every wire struct, lenient decoding, and Amazon's way of writing a time.
+
+What the service sends is read generously: unknown keys are allowed, nearly every key may be absent or ``null``,
+integers may arrive as strings. What it must say for us to work at all (an id, a length) is still checked.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+Word = str | int | float | bool | None
+"""A value whose JSON type nobody promises; the reader converts it."""
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A piece of Amazon's JSON: camelCase there, snake_case here."""
+
+
+class Reply(Protocol[T_co]):
+    """What turns the body of an answer into a value."""
+
+    def decode(self, body: bytes, /) -> T_co:
+        """Return the value.
+
+        Raises:
+            msgspec.DecodeError: the body is not what it should be.
+        """
+        ...
+
+
+class Lenient(Generic[T]):
+    """A decoder that is built once, and that forgives ``null`` and numbers in quotes."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self._kind = kind
+        self._typed = msgspec.json.Decoder(kind, strict=False)
+
+    def __repr__(self) -> str:
+        return f"Lenient({self._kind.__name__})"
+
+    def decode(self, body: bytes, /) -> T:
+        """Return the struct.
+
+        Raises:
+            msgspec.DecodeError: not JSON, or an essential part is missing or of another type.
+        """
+        try:
+            return self._typed.decode(body)
+        except msgspec.ValidationError:
+            # The quick way knows no null where a list or a number is expected; what is null is absent.
+            return msgspec.convert(_without_nulls(_ANY.decode(body)), self._kind, strict=False)
+
+
+class Raw:
+    """The reply of a call whose body is not JSON: the bytes themselves."""
+
+    def decode(self, body: bytes, /) -> bytes:
+        """Return *body*."""
+        return body
+
+
+_ANY: Final = msgspec.json.Decoder()
+BYTES: Final = Raw()
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in value if each is not None]
+    return value
+
+
+def moment(text: object) -> datetime | None:
+    """Read a time as Amazon writes it; ``None`` for what is absent or makes no sense.
+
+    A time without a zone is taken for UTC. EXIF times come with a ``Z`` that is not to be trusted: EXIF has no zone.
+    """
+    if not isinstance(text, str):
+        return None
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def stamp(when: datetime) -> str:
+    """Write a time as Amazon does: UTC, milliseconds, ``Z``. A time without a zone is taken for UTC."""
+    utc = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

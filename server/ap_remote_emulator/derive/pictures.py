@@ -1,0 +1,260 @@
+"""Pictures: what their headers and EXIF say. Pixels are not decoded here."""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import ExifTags, Image, ImageFile, IptcImagePlugin, UnidentifiedImageError
+
+FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000")
+"""What is opened as a picture (MPO is a kind of JPEG); formats that call other programs stay out."""
+Image.init()  # registers the formats; without it those that Pillow has not used yet are a KeyError
+UNREADABLE: Final = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    ZeroDivisionError,
+    struct.error,
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+"""What Pillow raises over a damaged or hostile file."""
+_MIME: Final = {"MPO": "image/jpeg", "JPEG2000": "image/jp2"}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_PACKET: Final = 256 * 1024
+_MAX_KEYWORDS: Final = 100
+_MAX_TEXT: Final = 256
+_SUBJECT: Final = "{http://purl.org/dc/elements/1.1/}subject"
+_ITEM: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}li"
+_DATE: Final = re.compile(r"(\d{4})[:\-/](\d{2})[:\-/](\d{2})[ T](\d{2}):(\d{2}):(\d{2})")
+_DATES: Final = {
+    "dateTime": (ExifTags.Base.DateTime, ExifTags.Base.SubsecTime),
+    "dateTimeOriginal": (ExifTags.Base.DateTimeOriginal, ExifTags.Base.SubsecTimeOriginal),
+    "dateTimeDigitized": (ExifTags.Base.DateTimeDigitized, ExifTags.Base.SubsecTimeDigitized),
+}
+_FIELDS: Final = {
+    "make": ExifTags.Base.Make,
+    "model": ExifTags.Base.Model,
+    "exposureTime": ExifTags.Base.ExposureTime,
+    "apertureValue": ExifTags.Base.ApertureValue,
+    "focalLength": ExifTags.Base.FocalLength,
+    "isoSpeedRatings": ExifTags.Base.ISOSpeedRatings,
+    "flash": ExifTags.Base.Flash,
+    "whiteBalance": ExifTags.Base.WhiteBalance,
+    "meteringMode": ExifTags.Base.MeteringMode,
+    "exposureProgram": ExifTags.Base.ExposureProgram,
+    "exposureMode": ExifTags.Base.ExposureMode,
+    "sensingMethod": ExifTags.Base.SensingMethod,
+    "sharpness": ExifTags.Base.Sharpness,
+    "captureMode": ExifTags.Base.SceneCaptureType,
+    "colorSpace": ExifTags.Base.ColorSpace,
+    "software": ExifTags.Base.Software,
+    "orientation": ExifTags.Base.Orientation,
+    "xResolution": ExifTags.Base.XResolution,
+    "yResolution": ExifTags.Base.YResolution,
+    "resolutionUnit": ExifTags.Base.ResolutionUnit,
+    "subSecTime": ExifTags.Base.SubsecTime,
+    "subSecTimeOriginal": ExifTags.Base.SubsecTimeOriginal,
+    "subSecTimeDigitized": ExifTags.Base.SubsecTimeDigitized,
+}
+_WINDOWS_KEYWORDS: Final = 0x9C9E
+_IPTC_KEYWORDS: Final = (2, 25)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """What a picture says about itself; ``position`` is latitude and longitude in degrees."""
+
+    content_type: str
+    image: Mapping[str, Any]
+    taken: int | None
+    position: tuple[float, float] | None
+    keywords: tuple[str, ...]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[ImageFile.ImageFile]:
+    """Open a picture lazily.
+
+    Raises:
+        OSError: it is none, or one of :data:`UNREADABLE`.
+    """
+    with Image.open(path, formats=FORMATS) as image:
+        yield image
+
+
+def read(path: Path) -> Picture | None:
+    """Return what the picture at *path* says, or ``None`` if it cannot be opened as one."""
+    raw = _read_raw(path)
+    if raw is None:
+        return None
+    position = _position(raw.gps)
+    image: dict[str, Any] = {"width": raw.width, "height": raw.height, **_fields(raw.exif), **_gps_time(raw.gps)}
+    if position:
+        image["location"] = f"{position[0]:.6f},{position[1]:.6f}"
+    taken = image.get("dateTimeOriginal") or image.get("dateTimeDigitized")
+    return Picture(
+        content_type=raw.content_type,
+        image=image,
+        taken=_milliseconds(taken) if taken else None,
+        position=position,
+        keywords=_keywords(raw),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Raw:
+    """What Pillow read, not yet understood."""
+
+    content_type: str
+    width: int
+    height: int
+    exif: Mapping[int, Any]
+    gps: Mapping[int, Any]
+    xmp: Any
+    iptc: Any
+
+
+def _read_raw(path: Path) -> _Raw | None:
+    # Only Pillow's work stands under UNREADABLE: an error of our own must not look like a damaged file.
+    try:
+        with opened(path) as image:
+            exif: Mapping[int, Any] = {}
+            gps: Mapping[int, Any] = {}
+            iptc: Any = None
+            with suppress(*UNREADABLE):
+                block = image.getexif()
+                exif = dict(block)
+                exif = {**exif, **block.get_ifd(ExifTags.IFD.Exif)}
+                gps = dict(block.get_ifd(ExifTags.IFD.GPSInfo))
+            with suppress(*UNREADABLE):
+                iptc = (IptcImagePlugin.getiptcinfo(image) or {}).get(_IPTC_KEYWORDS)
+            kind = image.format or ""
+            return _Raw(
+                content_type=_MIME.get(kind) or Image.MIME.get(kind, "application/octet-stream"),
+                width=image.size[0],
+                height=image.size[1],
+                exif=exif,
+                gps=gps,
+                xmp=image.info.get("xmp"),
+                iptc=iptc,
+            )
+    except UNREADABLE:
+        return None
+
+
+def exif_date(text: Any, fraction: Any = None) -> str | None:
+    """Return an EXIF date as Amazon writes it, ISO with milliseconds and ``Z``, or ``None`` if it is none."""
+    match = _DATE.match(text) if isinstance(text, str) else None
+    if match is None:
+        return None
+    digits = str(fraction).strip(" \0") if fraction is not None else ""
+    micro = int((digits[:6] if digits.isascii() and digits.isdigit() else "0").ljust(6, "0"))
+    try:
+        when = datetime.strptime(" ".join(match.groups()), "%Y %m %d %H %M %S").replace(microsecond=micro, tzinfo=UTC)
+    except ValueError:
+        return None
+    return when.isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _milliseconds(iso: str) -> int:
+    return (datetime.fromisoformat(iso) - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _fields(exif: Mapping[int, Any]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, tag in _FIELDS.items():
+        text = _text(exif.get(tag))
+        if text:
+            found[name] = text
+    for name, (tag, fraction) in _DATES.items():
+        date = exif_date(exif.get(tag), exif.get(fraction))
+        if date:
+            found[name] = date
+    return found
+
+
+def _text(value: Any) -> str:
+    """Return a value as text: rationals as ``1/1780``, the first of several."""
+    if isinstance(value, tuple | list):
+        return _text(value[0]) if value else ""
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    if isinstance(value, str):
+        text = "".join(char for char in value if char.isprintable()).strip()
+        return text[:_MAX_TEXT]
+    numerator, denominator = getattr(value, "numerator", None), getattr(value, "denominator", None)
+    if isinstance(numerator, int) and isinstance(denominator, int):
+        if not denominator:
+            return ""
+        return str(numerator) if denominator == 1 else f"{numerator}/{denominator}"
+    return ""
+
+
+def _position(gps: Mapping[int, Any]) -> tuple[float, float] | None:
+    latitude = _degrees(gps.get(ExifTags.GPS.GPSLatitude), gps.get(ExifTags.GPS.GPSLatitudeRef), "S", 90)
+    longitude = _degrees(gps.get(ExifTags.GPS.GPSLongitude), gps.get(ExifTags.GPS.GPSLongitudeRef), "W", 180)
+    if latitude is None or longitude is None or (latitude == 0 and longitude == 0):
+        return None  # cameras without a fix write zeros
+    return latitude, longitude
+
+
+def _degrees(value: Any, reference: Any, negative: str, most: float) -> float | None:
+    try:
+        parts = [float(part) for part in value]
+        degrees: float = sum(part / 60**index for index, part in enumerate(parts[:3]))
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    if not parts or not math.isfinite(degrees) or abs(degrees) > most:
+        return None
+    return -degrees if isinstance(reference, str) and reference.strip("\0 ").upper() == negative else degrees
+
+
+def _gps_time(gps: Mapping[int, Any]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if date := _text(gps.get(ExifTags.GPS.GPSDateStamp)):
+        found["gpsDateStamp"] = date
+    with suppress(TypeError, ValueError, ZeroDivisionError, OverflowError):
+        hours, minutes, seconds = (int(float(part)) for part in gps.get(ExifTags.GPS.GPSTimeStamp, ()))
+        found["gpsTimeStamp"] = f"{hours:02d}:{minutes:02d}:{seconds:02d}"
+    return found
+
+
+def _keywords(raw: _Raw) -> tuple[str, ...]:
+    """Return the words in the file, lower case, in order, each once: XMP subjects, IPTC keywords, Windows' own."""
+    words = _xmp_subjects(raw.xmp)
+    iptc = raw.iptc if isinstance(raw.iptc, list) else [raw.iptc]
+    words += [item.decode("utf-8", "replace") for item in iptc if isinstance(item, bytes)]
+    windows = raw.exif.get(_WINDOWS_KEYWORDS)
+    if isinstance(windows, bytes):
+        words += windows.decode("utf-16-le", "replace").split(";")
+    clean = (" ".join("".join(c for c in word if c.isprintable()).split()).lower()[:_MAX_TEXT] for word in words)
+    return tuple(dict.fromkeys(word for word in clean if word))[:_MAX_KEYWORDS]
+
+
+def _xmp_subjects(packet: Any) -> list[str]:
+    if isinstance(packet, str):
+        packet = packet.encode()
+    if not isinstance(packet, bytes) or len(packet) > _MAX_PACKET or b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
+        return []
+    try:
+        root = ET.fromstring(packet.strip(b"\0 \r\n\t"))  # noqa: S314 - no entities can be in it, see above
+    except ET.ParseError:
+        return []
+    return [item.text for subject in root.iter(_SUBJECT) for item in subject.iter(_ITEM) if item.text]

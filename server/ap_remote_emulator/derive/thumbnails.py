@@ -1,0 +1,52 @@
+"""Thumbnails: upright JPEGs that fit a box, without EXIF."""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+from typing import Final
+
+from PIL import Image, ImageOps
+
+from ap_remote_emulator.derive import pictures, videos
+
+MAX_SIDE: Final = 10_000
+_QUALITY: Final = 85
+_DECODERS: Final = threading.BoundedSemaphore(2)
+"""Decoded pictures are large: no more than two at a time."""
+
+
+def make(path: Path, width: int, height: int) -> bytes | None:
+    """Return a JPEG of the picture or video at *path*, within *width* x *height* pixels and never enlarged.
+
+    ``None`` says that there is no picture in the file, or none that could be decoded.
+    """
+    with _DECODERS:
+        try:
+            with pictures.opened(path) as image:
+                image.draft("RGB", (width, height) if image.getexif().get(0x0112, 1) < 5 else (height, width))  # noqa: PLR2004 - from 5 on, sides are swapped
+                return _encode(ImageOps.exif_transpose(image), width, height)
+        except pictures.UNREADABLE:
+            frame = videos.first_frame(path)
+            return None if frame is None else _encode(frame, width, height)
+
+
+def _encode(image: Image.Image, width: int, height: int) -> bytes:
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        # Transparent parts become white, as on a page.
+        layer = image.convert("RGBA")
+        layer.thumbnail((width, height), Image.Resampling.LANCZOS)
+        image = Image.new("RGB", layer.size, "white")
+        image.paste(layer, mask=layer.getchannel("A"))
+    elif image.mode.startswith(("I", "F")):
+        image = (
+            image.point(lambda value: value / 256).convert("L") if image.mode.startswith("I") else image.convert("L")
+        )
+    profile = image.info.get("icc_profile") if image.mode == "RGB" else None
+    if image.mode not in ("RGB", "L"):
+        image = image.convert("RGB")
+    image.thumbnail((width, height), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=_QUALITY, optimize=False, icc_profile=profile)
+    return out.getvalue()

@@ -1,0 +1,125 @@
+"""The tables, and how an empty or older database becomes one of today's.
+
+Times are milliseconds since 1970 UTC. ``name_key`` is :func:`ap_remote_emulator.query.name_key` of the name.
+``edges.name_key`` and ``edges.live`` repeat what stands in ``nodes``, so that the database itself keeps names unique
+among the live children of a folder and finds them without a join.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from ap_remote_emulator.errors import StoreError
+
+VERSION: Final = 1
+
+_TABLES: Final = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+CREATE TABLE nodes (
+    id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    name TEXT,
+    name_key TEXT,
+    status TEXT NOT NULL,
+    trash_root TEXT,            -- the node whose trashing took this one along; its own id when it was trashed itself
+    is_root INTEGER NOT NULL DEFAULT 0,
+    created INTEGER NOT NULL,
+    modified INTEGER NOT NULL,
+    version INTEGER NOT NULL DEFAULT 1,
+    seq INTEGER NOT NULL,       -- the change that made it what it is
+    created_by TEXT NOT NULL,
+    description TEXT,
+    labels TEXT,                -- JSON list
+    keywords TEXT,              -- JSON list
+    favorite INTEGER NOT NULL DEFAULT 0,
+    hidden INTEGER NOT NULL DEFAULT 0,
+    sha TEXT,                   -- the blob; NULL for what has no bytes here
+    md5 TEXT,
+    size INTEGER,
+    content_version INTEGER,
+    content_type TEXT,
+    extension TEXT,
+    content_date INTEGER,
+    year INTEGER,
+    month INTEGER,
+    day INTEGER,
+    media TEXT,                 -- PHOTOS, VIDEOS, ALBUMS: what search finds
+    location TEXT,
+    location_key TEXT,
+    image TEXT,                 -- JSON object
+    video TEXT,                 -- JSON object
+    address TEXT                -- JSON object
+);
+-- Status leads, because every listing asks for one; the kind at the end lets a page be found without touching the rows.
+CREATE INDEX nodes_by_kind ON nodes (status, kind, id);
+CREATE INDEX nodes_by_status ON nodes (status, id, kind);
+CREATE INDEX nodes_by_name ON nodes (status, name_key, id, kind);
+CREATE INDEX nodes_by_created ON nodes (status, created, id, kind);
+CREATE INDEX nodes_by_modified ON nodes (status, modified, id, kind);
+CREATE INDEX nodes_by_date ON nodes (status, content_date, id, kind);
+CREATE UNIQUE INDEX nodes_by_seq ON nodes (seq);
+CREATE UNIQUE INDEX nodes_root ON nodes (is_root) WHERE is_root = 1;
+CREATE INDEX nodes_by_md5 ON nodes (md5) WHERE md5 IS NOT NULL;
+CREATE INDEX nodes_by_sha ON nodes (sha) WHERE sha IS NOT NULL;
+CREATE INDEX nodes_by_trash_root ON nodes (trash_root) WHERE trash_root IS NOT NULL;
+CREATE INDEX search_by_date ON nodes (status, hidden, content_date, id, media);
+CREATE INDEX search_by_created ON nodes (status, hidden, created, id, media);
+CREATE INDEX search_by_day ON nodes (status, hidden, year, month, day, media);
+CREATE INDEX search_by_place ON nodes (status, hidden, location_key, media, location);
+
+CREATE TABLE edges (
+    parent_id TEXT NOT NULL,
+    child_id TEXT NOT NULL,
+    parent_kind TEXT NOT NULL,
+    added INTEGER NOT NULL,     -- the change that made it; orders a node's parents
+    name_key TEXT,
+    live INTEGER NOT NULL,      -- the child is not in the trash
+    PRIMARY KEY (parent_id, child_id)
+) WITHOUT ROWID;
+CREATE INDEX edges_by_child ON edges (child_id);
+CREATE UNIQUE INDEX edges_names ON edges (parent_id, name_key) WHERE live = 1 AND parent_kind = 'FOLDER';
+
+CREATE TABLE tags (
+    category TEXT NOT NULL,     -- label, thing, person
+    value TEXT NOT NULL,
+    node_id TEXT NOT NULL,
+    PRIMARY KEY (category, value, node_id)
+) WITHOUT ROWID;
+CREATE INDEX tags_by_node ON tags (node_id);
+
+CREATE TABLE people (id TEXT PRIMARY KEY, name TEXT, hero TEXT) WITHOUT ROWID;
+CREATE TABLE places (location TEXT PRIMARY KEY, info TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE purged (id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT, seq INTEGER NOT NULL, purged INTEGER NOT NULL);
+CREATE INDEX purged_by_seq ON purged (seq);
+CREATE TABLE garbage (sha TEXT PRIMARY KEY) WITHOUT ROWID; -- blobs that may have lost their last node
+"""
+
+
+def prepare(connection: sqlite3.Connection) -> bool:
+    """Bring a database to today's schema inside the caller's transaction; return whether it was empty.
+
+    Raises:
+        StoreError: it was written by a newer version.
+    """
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found > VERSION:
+        raise StoreError(f"the store was written by a newer version (format {found}, this one knows {VERSION})")
+    if found == VERSION:
+        return False
+    for statement in _statements():
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    return True
+
+
+def _statements() -> list[str]:
+    statements: list[str] = []
+    pending = ""
+    for line in _TABLES.splitlines():
+        pending += line + "\n"
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    return statements

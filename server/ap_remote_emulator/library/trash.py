@@ -1,0 +1,239 @@
+"""Trash and purge. Trash is a status, not a place; purging is for ever.
+
+A node remembers which trashing took it along (``trash_root``), so that restoring a folder brings back what went with it
+and not what had been trashed before by itself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from ap_remote_emulator.errors import BadRequestError, ForbiddenError, NameTakenError, NodeNotFoundError
+from ap_remote_emulator.library import names
+from ap_remote_emulator.library.nodes import ALBUM, add_edge, find, folder_parents, id_list, rename, root_id
+from ap_remote_emulator.library.rendering import View, render
+from ap_remote_emulator.library.store import Store, Write
+
+MAX_BATCH: Final = 50
+_DESCENDANTS: Final = """
+WITH RECURSIVE down (id) AS (
+    SELECT value FROM json_each(?)
+    UNION SELECT e.child_id FROM edges e JOIN down ON e.parent_id = down.id WHERE e.parent_kind <> 'VISUAL_COLLECTION'
+) SELECT id FROM down
+"""
+
+
+def batch(value: Any) -> list[str]:
+    """Return a list of at most 50 ids.
+
+    Raises:
+        BadRequestError: it is something else.
+    """
+    ids = id_list(value)
+    if len(ids) > MAX_BATCH:
+        raise BadRequestError(
+            f"1 validation error detected: Member must have length less than or equal to {MAX_BATCH}",
+        )
+    return ids
+
+
+def change(store: Store, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Trash (``op`` is ``add``) or restore (``remove``) nodes; all of them or none.
+
+    Returns:
+        The nodes named, as they are now. The real answer is in no source, so this one is (inferred).
+
+    Raises:
+        NodeNotFoundError: one of them does not exist.
+        ForbiddenError: the root is among them.
+        NameTakenError: a place is taken and ``conflictResolution`` is not ``RENAME``.
+        BadRequestError: the body makes no sense, or names more than 50.
+    """
+    ids, op = batch(body.get("value")), body.get("op")
+    if op not in ("add", "remove"):
+        raise BadRequestError("Invalid op: add or remove is needed")
+    with store.write() as write:
+        for node_id in ids:
+            if op == "add":
+                trash(write, node_id)
+            else:
+                restore(write, node_id, rename_taken=body.get("conflictResolution") == "RENAME")
+        rows = [find(write, node_id) for node_id in ids]
+        return {"count": len(rows), "data": render(store, write.connection, rows, View())}
+
+
+def trash(write: Write, node_id: str) -> None:
+    """Trash a node and everything that lives only below it. Trashing twice is trashing once.
+
+    Raises:
+        NodeNotFoundError: there is none.
+        ForbiddenError: it is the root.
+    """
+    row = find(write, node_id)
+    if row["is_root"]:
+        raise ForbiddenError("The root folder cannot be trashed")
+    if row["status"] == "TRASH":
+        return
+    for each in _only_below(write, node_id, live=True):
+        write.execute(
+            "UPDATE nodes SET status = 'TRASH', trash_root = ? WHERE id = ? AND status = 'AVAILABLE'",
+            (node_id, each),
+        )
+        write.execute("UPDATE edges SET live = 0 WHERE child_id = ?", (each,))
+        write.touch(each)
+
+
+def restore(write: Write, node_id: str, *, rename_taken: bool) -> None:
+    """Take a node out of the trash, with what was trashed along with it.
+
+    Folders above it that are in the trash come back as well, without their other content, so that the node is found
+    where it was; a node whose folders were purged goes to the root (both inferred).
+
+    Raises:
+        NodeNotFoundError: there is none.
+        NameTakenError: the place is taken and *rename_taken* is false.
+    """
+    row = find(write, node_id)
+    group = row["trash_root"] or node_id
+    below = [
+        each for each in _descendants(write, [node_id]) if each != node_id and find(write, each)["trash_root"] == group
+    ]
+    if row["status"] == "TRASH":
+        _revive_above(write, node_id, rename_taken=rename_taken)
+        _revive(write, node_id, rename_taken=rename_taken)
+    for each in below:
+        _revive(write, each, rename_taken=rename_taken)
+
+
+def purge(store: Store, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Delete nodes for ever, and their bytes with them.
+
+    A folder takes along what was trashed with it; what is still alive below it only with ``recurse`` true (inferred).
+
+    Returns:
+        ``errorMap``: a status code for each id that was not purged.
+
+    Raises:
+        BadRequestError: the body makes no sense, or names more than 50.
+    """
+    ids = batch(body.get("nodeIds"))
+    recurse = str(body.get("recurse", "false")).lower() == "true"
+    errors: dict[str, int] = {}
+    with store.write() as write:
+        for node_id in ids:
+            try:
+                _purge(write, node_id, recurse=recurse)
+            except NodeNotFoundError as error:
+                errors[node_id] = error.status
+            except (ForbiddenError, BadRequestError) as error:
+                errors[node_id] = error.status
+    store.collect()
+    return {"errorMap": errors}
+
+
+def _purge(write: Write, node_id: str, *, recurse: bool) -> None:
+    row = find(write, node_id)
+    if row["is_root"]:
+        raise ForbiddenError("The root folder cannot be purged")
+    victims = [node_id]
+    for each in _only_below(write, node_id, live=False):
+        if each == node_id:
+            continue
+        child = find(write, each)
+        if recurse or child["trash_root"] == node_id:
+            victims.append(each)
+        elif child["status"] == "AVAILABLE":
+            raise BadRequestError(f"{node_id} is not empty")
+    for each in victims:
+        remove(write, find(write, each))
+
+
+def remove(write: Write, row: sqlite3.Row) -> None:
+    """Delete one node's row, leaving a tombstone for the deltas and its blob to the collector."""
+    node_id = row["id"]
+    children = [child for (child,) in write.execute("SELECT child_id FROM edges WHERE parent_id = ?", (node_id,))]
+    for child in children:
+        write.touch(child)
+    write.execute("DELETE FROM edges WHERE child_id = ? OR parent_id = ?", (node_id, node_id))
+    write.execute("DELETE FROM tags WHERE node_id = ?", (node_id,))
+    write.execute("DELETE FROM nodes WHERE id = ?", (node_id,))
+    write.execute(
+        "INSERT OR REPLACE INTO purged VALUES (?, ?, ?, ?, ?)",
+        (node_id, row["kind"], row["name"], write.next_seq(), write.now),
+    )
+    if row["sha"] is not None:
+        write.execute("INSERT OR IGNORE INTO garbage VALUES (?)", (row["sha"],))
+
+
+def _descendants(write: Write, ids: Iterable[str]) -> list[str]:
+    """Return these nodes and all below them, parents before their children as far as one path shows."""
+    return [row[0] for row in write.execute(_DESCENDANTS, (msgspec.json.encode(list(ids)).decode(),))]
+
+
+def _only_below(write: Write, node_id: str, *, live: bool) -> list[str]:
+    """Return a node and the descendants that have no other folder to stay in.
+
+    With *live*, a folder in the trash is no place to stay, and descendants in the trash are left out.
+    """
+    inside = dict.fromkeys(_descendants(write, [node_id]))
+    if live:
+        for each in list(inside):
+            if find(write, each)["status"] != "AVAILABLE":
+                del inside[each]
+    changed = True
+    while changed:
+        changed = False
+        for each in list(inside):
+            if each != node_id and _stays(write, each, inside, live=live):
+                del inside[each]
+                changed = True
+    return list(inside)
+
+
+def _stays(write: Write, node_id: str, inside: Mapping[str, None], *, live: bool) -> bool:
+    parents = write.execute(
+        "SELECT p.id, p.status FROM edges e JOIN nodes p ON p.id = e.parent_id"
+        " WHERE e.child_id = ? AND e.parent_kind <> 'VISUAL_COLLECTION'",
+        (node_id,),
+    )
+    return any(parent not in inside and (not live or status == "AVAILABLE") for parent, status in parents)
+
+
+def _revive_above(write: Write, node_id: str, *, rename_taken: bool) -> None:
+    row = find(write, node_id)
+    if row["kind"] == ALBUM:
+        return
+    parents = folder_parents(write, node_id)
+    if not parents and row["kind"] != "ASSET":
+        add_edge(write, root_id(write), "FOLDER", node_id, row["name_key"], live=False)
+        return
+    found = [find(write, parent) for parent in parents]
+    if any(parent["status"] == "AVAILABLE" for parent in found):
+        return
+    for parent in found[:1]:
+        _revive_above(write, parent["id"], rename_taken=rename_taken)
+        _revive(write, parent["id"], rename_taken=rename_taken)
+
+
+def _revive(write: Write, node_id: str, *, rename_taken: bool) -> None:
+    row = find(write, node_id)
+    if row["status"] != "TRASH":
+        return
+    parents = folder_parents(write, node_id)
+    for parent in parents:
+        taken_by = names.holder(write, parent, row["name_key"], other_than=node_id)
+        if taken_by is not None and not rename_taken:
+            raise NameTakenError(row["name"], parent, taken_by)
+        if taken_by is not None:
+            rename(write, node_id, names.free_name(write, parents, row["name"], other_than=node_id))
+            break
+    write.execute("UPDATE nodes SET status = 'AVAILABLE', trash_root = NULL WHERE id = ?", (node_id,))
+    write.execute(
+        "UPDATE edges SET live = 1, name_key = (SELECT name_key FROM nodes WHERE id = ?) WHERE child_id = ?",
+        (node_id, node_id),
+    )
+    write.touch(node_id)

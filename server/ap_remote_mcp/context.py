@@ -1,0 +1,209 @@
+"""What the tools, the resources and the prompts share: one remote, one index, one set of bounds."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import anyio.to_thread
+import msgspec
+from msgspec import UNSET
+
+from ap_remote.errors import NotFoundError, RemoteError, UnsupportedError
+from ap_remote.model import NodeId
+from ap_remote.remote.features import SupportsThumbnails
+from ap_remote_mcp.errors import Code, CodedError, coded
+from ap_remote_mcp.policy.abilities import PROVIDED, Ability
+from ap_remote_mcp.policy.budget import Budget, BudgetSpentError
+from ap_remote_mcp.policy.limits import Limits
+from ap_remote_mcp.policy.plans import Plans
+from ap_remote_mcp.policy.seal import Seal, process_key
+from ap_remote_mcp.results.items import minute
+from ap_remote_mcp.results.pages import Coverage, ServerStatus
+from ap_remote_mcp.results.pictures import shrink
+from ap_remote_mcp.results.text import clean, mask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ap_remote.model import Entry, Facet
+    from ap_remote.remote.base import Category, Remote
+    from ap_remote.semantic import SemanticIndex
+
+_log: Final = logging.getLogger(__name__)
+_ADDS: Final = {Ability.TRASH: "start with --allow trash: photos_trash, photos_restore"}
+_LATER: Final = "comes later: the word is accepted and adds no tool yet"
+_FRESH: Final = 300.0
+"""Seconds for which counts of the whole library are used again."""
+
+
+class App:
+    """The state of one server process."""
+
+    def __init__(
+        self,
+        remote: Remote,
+        *,
+        index: SemanticIndex | None,
+        allowed: frozenset[Ability],
+        account: str,
+        limits: Limits,
+        key: bytes | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.remote = remote
+        self.index = index
+        self.allowed = allowed
+        self.account = account or remote.name
+        self.limits = limits
+        self.clock = clock
+        self.cursors = Seal(key or process_key(), f"cursor:{self.account}")
+        self.plans = Plans(self.account, seconds=limits.plan_seconds, clock=clock)
+        self.changes = Budget(limits.changes_per_day, clock=clock)
+        self.pixels = Budget(limits.pixels_per_day, clock=clock)
+        self.turn = anyio.Lock()
+        """One call speaks to the remote at a time."""
+        self.last_error = ""
+        self._counts: dict[Category, tuple[float, Sequence[Facet]]] = {}
+
+    @property
+    def now(self) -> str:
+        """The time of an answer, UTC to the minute."""
+        return self.time_of(self.clock()) + "Z"
+
+    @staticmethod
+    def time_of(moment: float) -> str:
+        """Return a Unix time as the answers write it."""
+        return minute(datetime.fromtimestamp(moment, UTC))
+
+    @property
+    def shown_account(self) -> str:
+        """The account's name, masked."""
+        return mask(self.account)
+
+    @property
+    def mode(self) -> str:
+        """``read-only``, or what is allowed beside reading."""
+        active = sorted(self.allowed & PROVIDED)
+        return f"read + {', '.join(active)}" if active else "read-only"
+
+    @contextmanager
+    def speaking(self) -> Iterator[None]:
+        """Say errors of the library in the words of :mod:`ap_remote_mcp.errors`, and remember the last one."""
+        try:
+            yield
+        except RemoteError as exc:
+            error = coded(exc)
+            self.last_error = f"{self.now} {error.code}"
+            _log.info("a call failed: %s (%s)", error.code, type(exc).__name__)
+            raise error from exc
+
+    async def entries(self, ids: Sequence[str], *, fresh: bool = False) -> tuple[list[Entry], list[str]]:
+        """Look ids up; return the entries in order, each once, and the ids that nobody has."""
+        found: list[Entry] = []
+        missing: list[str] = []
+        for each in dict.fromkeys(ids):
+            try:
+                found.append(await self.remote.stat(NodeId(each), fresh=fresh))
+            except NotFoundError:
+                missing.append(clean(each))
+        return found, missing
+
+    async def library(self, category: Category) -> Sequence[Facet]:
+        """Return the counts of the whole library, at most five minutes old."""
+        known = self._counts.get(category)
+        if known is not None and self.clock() - known[0] < _FRESH:
+            return known[1]
+        facets = await self.remote.aggregations(category)
+        self._counts[category] = (self.clock(), facets)
+        return facets
+
+    async def covered(self) -> int:
+        """Return how many photographs the semantic index knows; 0 when there is none that can be read."""
+        if self.index is None:
+            return 0
+        try:
+            status = await anyio.to_thread.run_sync(self.index.status)
+        except RemoteError as exc:
+            _log.info("the semantic index cannot be read: %s", type(exc).__name__)
+            return 0
+        return status.photos if status.built else 0
+
+    async def coverage(self) -> Coverage:
+        """Return how much of the library the semantic index knows."""
+        return Coverage(covered=await self.covered(), total=photographs(await self.library("type")))
+
+    def known_total(self) -> int | None:
+        """Return how many photographs there are if that was counted already; asks nobody."""
+        known = self._counts.get("type")
+        return None if known is None else photographs(known[1])
+
+    def forget_counts(self) -> None:
+        """Count anew next time, after a change."""
+        self._counts.clear()
+
+    async def preview(self, entry: Entry, side: int) -> bytes:
+        """Return a small JPEG of an entry, without metadata.
+
+        Raises:
+            UnsupportedError: the entry has no rendition.
+            PictureError: the rendition cannot be shown.
+            CodedError: the day's pixels are spent.
+        """
+        if not isinstance(self.remote, SupportsThumbnails):
+            raise UnsupportedError("this remote makes no thumbnails")
+        self.spend(self.pixels, side * side, "pixels")
+        data = await self.remote.thumbnail(NodeId(entry.id), size=side)
+        bounds = {"max_bytes": self.limits.picture_bytes, "max_pixels": self.limits.picture_pixels}
+        return await anyio.to_thread.run_sync(partial(shrink, data, side=side, **bounds))
+
+    async def status(self) -> ServerStatus:
+        """Return what this server is and may do, from what is known here."""
+        covered = await self.covered()
+        total = self.known_total()
+        return ServerStatus(
+            account=self.shown_account,
+            mode=self.mode,
+            version=version("ap-remote"),
+            allowed=sorted(self.allowed & PROVIDED),
+            enable={
+                ability: _ADDS[ability] if ability in PROVIDED else _LATER
+                for ability in sorted(Ability)
+                if ability not in self.allowed or ability not in PROVIDED
+            },
+            index=Coverage(covered=covered, total=UNSET if total is None else total) if covered else UNSET,
+            index_note="" if covered else "no semantic index: ap index build makes one",
+            changes_left_today=self.changes.left if self.allowed & PROVIDED else UNSET,
+            last_error=self.last_error,
+        )
+
+    def spend(self, budget: Budget, cost: int, what: str) -> None:
+        """Take from a budget.
+
+        Raises:
+            CodedError: it is spent.
+        """
+        try:
+            budget.spend(cost)
+        except BudgetSpentError as exc:
+            sentence = f"Today's budget for {what} leaves {exc.left}, {cost} are needed; it resets at "
+            raise CodedError(Code.BUDGET, f"{sentence}{self.time_of(exc.resets_at)}Z") from exc
+
+    def weigh(self, value: object) -> int:
+        """Return the size of a value in an answer, in JSON bytes."""
+        return len(msgspec.json.encode(value)) + 1
+
+    def audit(self, action: str, op_id: str, *, done: int, skipped: int) -> None:
+        """Write one line about a change to the log; ids and names stay out of it."""
+        _log.info("%s %s: %d done, %d skipped", action, op_id, done, skipped)
+
+
+def photographs(facets: Sequence[Facet]) -> int:
+    """Return the photographs among the counts by type."""
+    return sum(facet.count for facet in facets if facet.value == "PHOTOS")

@@ -1,0 +1,1 @@
+"""What the tools answer with: structs, cleaned text, small pictures."""

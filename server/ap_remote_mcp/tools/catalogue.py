@@ -1,0 +1,50 @@
+"""Which tools a server has. The set is fixed when it starts, in one order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ap_remote_mcp.policy.abilities import Ability
+from ap_remote_mcp.tools.bridge import make
+from ap_remote_mcp.tools.browse import photos_get, photos_list
+from ap_remote_mcp.tools.facets import photos_facets
+from ap_remote_mcp.tools.looking import photos_contact_sheet, photos_view
+from ap_remote_mcp.tools.parameters import BRINGS_BACK, READS, READS_HERE, REMOVES
+from ap_remote_mcp.tools.search import photos_search
+from ap_remote_mcp.tools.status import photos_status
+from ap_remote_mcp.tools.trash import photos_restore, photos_trash
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver.tools import Tool
+
+
+def tools(allowed: frozenset[Ability]) -> list[Tool]:
+    """Return the tools of a server that may do what is *allowed*."""
+    chosen: list[Tool] = [
+        make(photos_search, title="Search photos", annotations=READS),
+        make(photos_list, title="List photos", annotations=READS),
+        make(photos_get, title="Describe photos", annotations=READS),
+        make(photos_facets, title="Count photos", annotations=READS),
+        make(photos_view, title="Look at photos", annotations=READS),
+        make(photos_contact_sheet, title="Contact sheet", annotations=READS),
+        make(photos_status, title="Server status", annotations=READS_HERE),
+    ]
+    for ability, make_them in _GATED.items():
+        if ability in allowed:
+            chosen += make_them()
+    return chosen
+
+
+def _trash_tools() -> list[Tool]:
+    return [
+        make(photos_trash, title="Move photos to the trash", annotations=REMOVES),
+        make(photos_restore, title="Restore photos", annotations=BRINGS_BACK),
+    ]
+
+
+_GATED: Final = {Ability.TRASH: _trash_tools}
+
+
+def gate_of(name: str) -> Ability | None:
+    """Return the ability that would bring the tool *name*; ``None`` if nothing would."""
+    return next((ability for ability, make_them in _GATED.items() if name in {t.name for t in make_them()}), None)

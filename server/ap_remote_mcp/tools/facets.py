@@ -1,0 +1,148 @@
+"""``photos_facets``: how many, by what."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from mcp.server.mcpserver import Context
+from msgspec import Meta
+
+from ap_remote.remote.paths import split
+from ap_remote_mcp.context import App
+from ap_remote_mcp.results.items import kind_of, place_name
+from ap_remote_mcp.results.pages import Facets
+from ap_remote_mcp.results.text import clean
+from ap_remote_mcp.tools.filters import select
+from ap_remote_mcp.tools.parameters import Filter, From, People, PlaceName, Things, To
+from ap_remote_mcp.tools.queries import MediaKind, SearchQuery
+from ap_remote_mcp.tools.rows import Search, rows
+from ap_remote_mcp.tools.search import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ap_remote.model import Entry, Facet
+    from ap_remote.remote.base import Category
+
+By = Literal["year", "month", "day", "person", "thing", "place", "camera", "kind", "folder", "favorite"]
+_CATEGORIES: Final[dict[By, Category]] = {
+    "person": "allPeople",
+    "thing": "things",
+    "place": "location",
+    "kind": "type",
+    "favorite": "favorite",
+}
+"""What Amazon counts itself; the rest is counted here."""
+_KINDS: Final = {"PHOTOS": "photo", "VIDEOS": "video", "ALBUMS": "album"}
+_YEAR: Final = re.compile(r"[0-9]{4}")
+_TIME: Final = {"year": 4, "month": 7, "day": 10}
+"""Characters of an ISO date."""
+
+
+async def photos_facets(
+    ctx: Context[App],
+    *,
+    by: By,
+    filter_: Filter = "",
+    from_: From = "",
+    to: To = "",
+    place: PlaceName = "",
+    people: People = (),
+    things: Things = (),
+    kind: MediaKind = "any",
+    fav: bool = False,
+    limit: Annotated[int, Meta(ge=1, le=100)] = 30,
+) -> Facets:
+    """Count pictures by a property, under the filters of photos_search: how many, when, where, of what.
+
+    Rows are [label, count] or [label, count, value]; label or value is what photos_search takes.
+    """
+    app: App = ctx.request_context.lifespan_context
+    query = SearchQuery(
+        filter=filter_,
+        begin=from_,
+        end=to,
+        place=place,
+        people=tuple(people),
+        things=tuple(things),
+        kind=kind,
+        fav=fav,
+    )
+    search = Search(query, "server", await select(app, query))
+    selection = search.selection
+    if by in _CATEGORIES and selection.exact:
+        facets = await app.remote.aggregations(_CATEGORIES[by], query=selection.filter)
+        types = facets if by == "kind" else await app.remote.aggregations("type", query=selection.filter)
+        total = counted(types, selection.filter)
+        return Facets(by=by, total=total, rows=[_row(by, each) for each in facets[:limit]], note=_more(facets, limit))
+    if by == "year" and selection.exact:
+        years = await app.remote.aggregations("time", query=selection.filter)
+        if all(_YEAR.fullmatch(each.value) for each in years):
+            shown: list[list[str | int]] = [
+                [each.value, each.count] for each in sorted(years, key=lambda each: each.value, reverse=True)
+            ]
+            total = counted(await app.remote.aggregations("type", query=selection.filter), selection.filter)
+            return Facets(by=by, total=total, rows=shown[:limit], note=_more(shown, limit))
+    counts, values, total, whole = await _count(app, search, by)
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    if by in _TIME:
+        ordered.sort(reverse=True)
+    table: list[list[str | int]] = [
+        [label, count, values[label]] if label in values else [label, count] for label, count in ordered[:limit]
+    ]
+    note = "" if whole else f"only the newest {app.limits.scan} entries were counted"
+    return Facets(by=by, total=total, rows=table, note=note or _more(ordered, limit))
+
+
+def _more(rows: Sequence[object], limit: int) -> str:
+    return f"{len(rows) - limit} more rows" if len(rows) > limit else ""
+
+
+def _row(by: By, facet: Facet) -> list[str | int]:
+    if by == "kind":
+        return [_KINDS.get(facet.value, clean(facet.value)), facet.count]
+    label = clean(facet.label or facet.value)
+    return [label, facet.count] if label == facet.value else [label, facet.count, clean(facet.value)]
+
+
+async def _count(app: App, search: Search, by: By) -> tuple[Counter[str], dict[str, str], int, bool]:
+    """Count here what the remote cannot count."""
+    counts: Counter[str] = Counter()
+    values: dict[str, str] = {}
+    total = 0
+    async with aclosing(rows(app, search, app.limits.scan)) as source:
+        async for row in source:
+            if total == app.limits.scan:
+                return counts, values, total, False
+            total += 1
+            for label, value in _labels(row.entry, by):
+                counts[label] += 1
+                if value != label:
+                    values[label] = value
+    return counts, values, total, True
+
+
+def _labels(entry: Entry, by: By) -> list[tuple[str, str]]:
+    media = entry.media
+    match by:
+        case "year" | "month" | "day":
+            told = entry.taken.strftime("%Y-%m-%d")[: _TIME[by]] if entry.taken else ""
+        case "camera":
+            told = " ".join(part for part in (media.make, media.model) if part) if media else ""
+        case "folder":
+            told = split(entry.path)[0]
+        case "kind":
+            told = kind_of(entry)
+        case "favorite":
+            told = "true" if entry.favorite else ""
+        case "place":
+            place = media.place if media else None
+            label = place_name(place)
+            return [(label, clean(place.label or label))] if place and label else []
+        case "thing" | "person":
+            several = entry.things if by == "thing" else entry.people
+            return [(clean(each), clean(each)) for each in several]
+    return [(clean(told), clean(told))] if told else []

@@ -1,0 +1,31 @@
+"""A local service as a real process, for benchmarks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def service(data: Path) -> Iterator[dict[str, Any]]:
+    """Start the service with its internal door open; yields its url and the path of its credentials."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ap_remote_emulator", "--data", str(data), "--port", "0", "--internal"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        if process.stdout is None:
+            raise RuntimeError("the service has no stdout")
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.wait(timeout=20)

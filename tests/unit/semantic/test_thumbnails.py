@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from ap_remote.backends.memory import MemoryRemote
+from ap_remote.errors import AuthenticationError, UnavailableError, UnsupportedError
+from ap_remote.model import NodeId
+from ap_remote.semantic import thumbnails
+from tests.contracts.pictures import jpeg
+from tests.unit.semantic.planted import picture
+
+
+def bomb() -> bytes:
+    """A PNG of a few hundred bytes that says it is 40,000 pixels square."""
+    header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")]
+    chunks = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in parts
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "empty"),
+        (b"not a picture", "not a picture"),
+        (picture("red", kind="JPEG", size=(200, 200))[:400], "cannot be decoded|not a picture"),
+        (bomb(), "unfolds"),
+    ],
+    ids=["empty", "text", "truncated", "bomb"],
+)
+def test_bytes_that_are_no_picture_are_told_why(data, why):
+    with pytest.raises(thumbnails.UnreadableError, match=why):
+        thumbnails.decode(data, size=64)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_no_damage_to_a_file_gets_out_as_anything_but_unreadable(data):
+    body = bytearray(jpeg(orientation=6))
+    for _ in range(data.draw(st.integers(1, 12))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(body[: data.draw(st.integers(0, len(body)))])
+    try:
+        image = thumbnails.decode(cut, size=32)
+    except thumbnails.UnreadableError:
+        return
+    assert image.mode == "RGB"
+    assert max(image.size) <= 32
+
+
+def test_a_sideways_original_is_turned_once_and_an_upright_thumbnail_never():
+    data = jpeg(orientation=6, size=(48, 32))
+    assert thumbnails.decode(data, size=512).size == (32, 48)
+    assert thumbnails.decode(data, size=512, upright=True).size == (48, 32)
+
+
+def test_transparency_is_laid_on_white():
+    target = io.BytesIO()
+    Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(target, "PNG")
+    assert thumbnails.decode(target.getvalue(), size=8).getpixel((4, 4)) == (255, 255, 255)
+
+
+def test_sixteen_bits_are_spread_over_eight():
+    target = io.BytesIO()
+    Image.fromarray(np.linspace(0, 65_535, 64, dtype=np.uint16).reshape(8, 8)).save(target, "PNG")
+    assert np.asarray(thumbnails.decode(target.getvalue(), size=8)).max() == 255
+
+
+class Bare:
+    """A remote without thumbnails."""
+
+    def __init__(self, inner):
+        self._inner = inner
+
+    def get(self, target, *, span=None):
+        return self._inner.get(target, span=span)
+
+
+class Broken(MemoryRemote):
+    def __init__(self, error):
+        super().__init__()
+        self._error = error
+
+    async def thumbnail(self, target, *, size=512):
+        raise self._error
+
+
+async def _entry(remote, data, name="a.png"):
+    remote.seed(name, data)
+    return await remote.stat(name)
+
+
+async def test_the_service_is_asked_for_a_small_picture():
+    remote = MemoryRemote()
+    entry = await _entry(remote, picture("red", size=(300, 200)))
+    fetched = await thumbnails.fetch(remote, entry, size=64)
+    assert (fetched.status, fetched.upright) == ("ok", True)
+    assert max(thumbnails.decode(fetched.data, size=512, upright=True).size) == 64
+
+
+async def test_without_thumbnails_the_original_is_read():
+    remote = MemoryRemote()
+    data = picture("red")
+    entry = await _entry(remote, data)
+    fetched = await thumbnails.fetch(Bare(remote), entry, size=64)
+    assert (fetched.status, fetched.data, fetched.upright) == ("ok", data, False)
+
+
+async def test_where_the_service_can_make_none_the_original_is_read():
+    remote = Broken(UnsupportedError("no rendition can be made"))
+    entry = await _entry(remote, picture("red"))
+    assert (await thumbnails.fetch(remote, entry, size=64)).status == "ok"
+
+
+async def test_an_original_too_large_to_read_is_unreadable(monkeypatch):
+    monkeypatch.setattr(thumbnails, "BYTE_LIMIT", 10)
+    remote = Broken(UnsupportedError("no rendition can be made"))
+    entry = await _entry(remote, picture("red"))
+    assert (await thumbnails.fetch(remote, entry, size=64)).status == "unreadable"
+
+
+async def test_what_is_gone_is_missing():
+    remote = MemoryRemote()
+    entry = await _entry(remote, picture("red"))
+    await remote.trash("a.png")
+    await remote.delete(NodeId(entry.id))
+    assert (await thumbnails.fetch(remote, entry, size=64)).status == "missing"
+
+
+async def test_a_broken_connection_is_transient_and_tells_its_reason():
+    remote = Broken(UnavailableError("503 after 5 tries"))
+    entry = await _entry(remote, picture("red"))
+    fetched = await thumbnails.fetch(remote, entry, size=64)
+    assert (fetched.status, fetched.reason) == ("transient", "503 after 5 tries")
+
+
+async def test_expired_credentials_are_not_an_item_s_failure():
+    remote = Broken(AuthenticationError("the cookies have expired"))
+    entry = await _entry(remote, picture("red"))
+    with pytest.raises(AuthenticationError):
+        await thumbnails.fetch(remote, entry, size=64)
