@@ -53,7 +53,7 @@ def json_line(value: Any) -> None:
 
 def say(text: str) -> None:
     """Tell the person something that is no answer."""
-    ERR.print(text, markup=False)
+    ERR.print(text, markup=False, soft_wrap=True)
 
 
 def is_quiet() -> bool:

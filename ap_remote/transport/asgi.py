@@ -21,6 +21,9 @@ ASGIApp = Callable[
 ]
 
 _log: Final = logging.getLogger("ap_remote.transport")
+_GRACE: Final = 2.0
+"""Seconds."""
+
 _PIECES: Final = 4
 """Pieces of an answer that may wait to be taken."""
 
@@ -46,11 +49,14 @@ class ASGITransport(httpx.AsyncBaseTransport):
         return httpx.Response(status, headers=headers, stream=_Answer(exchange))
 
     async def aclose(self) -> None:
-        """End what still runs."""
-        running = [task for task in self._running if task.get_loop() is asyncio.get_running_loop()]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        """Let what has answered finish, and end what still runs after :data:`_GRACE`."""
+        running = {task for task in self._running if task.get_loop() is asyncio.get_running_loop()}
+        if running:
+            # An application that has sent everything may still be closing its files; cancelled now, it could not.
+            _, late = await asyncio.wait(running, timeout=_GRACE)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
 
 class _Exchange:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -68,16 +69,19 @@ async def _receive(request: Request, commit: Commit, *, status: int, upload_serv
     store = store_of(request)
     try:
         with store.blobs.receive() as upload:
-            await _store_body(request, upload)
+            try:
+                await _store_body(request, upload)
+            except ServiceError as error:
+                await _drain(request)
+                return failure(error, upload_service=upload_service)
             _verify(upload, request.headers, request.query_params)
             # Once the bytes are whole the commit must not be torn off by a client that goes away.
             with anyio.CancelScope(shield=True):
                 node = await anyio.to_thread.run_sync(commit, store, upload)
     except ClientDisconnect:
         return Response(status_code=400)  # nobody is there to read it
-    except Exception as error:  # noqa: BLE001 - the border of the service: every error becomes an answer
-        if not isinstance(error, BadRequestError):
-            await _drain(request)
+    except (ServiceError, OSError, sqlite3.Error) as error:
+        # Nothing wider: in process, what the caller's own body raises must reach the caller.
         return failure(error, upload_service=upload_service)
     return json_response(node, status)
 

@@ -23,7 +23,7 @@ async def test_the_redirect_leads_to_the_bytes_and_a_name(client):
     answer = await client.stranger.get(url)
     assert answer.content == b"hello"
     assert answer.headers["content-disposition"] == (
-        "attachment; filename=\"a ____;=.txt\"; filename*=UTF-8''a%20%22%C3%B6%22%3B%3D.txt"
+        "attachment; filename=\"a ___;=.txt\"; filename*=UTF-8''a%20%22%C3%B6%22%3B%3D.txt"
     )
 
 
@@ -144,7 +144,7 @@ async def test_a_thumbnail_fits_its_box_upright_and_without_exif(client, jpeg):
     again = await client.stranger.get(await _signed(client, node["id"], "?viewBox=100"))
     assert Image.open(io.BytesIO(again.content)).size == (50, 100)
     kept = [path.name.split("-")[1] for path in (client.store.data / "thumbnails").rglob("*.jpg")]
-    assert sorted(kept) == ["100x100.jpg", "10000x10000.jpg", "30x100.jpg"]
+    assert sorted(kept) == ["10000x10000.jpg", "100x100.jpg", "30x100.jpg"]
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "P", "L", "LA", "1", "I;16", "CMYK", "F"])
@@ -167,8 +167,10 @@ async def test_a_corrupt_photograph_uploads_and_has_no_thumbnail(client, content
     assert await client.content(node["id"]) == content
 
 
-async def test_a_truncated_photograph_uploads_and_has_no_thumbnail(client, jpeg):
-    content = jpeg(size=(900, 900))[:-400]
+async def test_a_truncated_photograph_uploads_and_has_no_thumbnail(client):
+    out = io.BytesIO()
+    Image.effect_noise((900, 700), 80).save(out, "JPEG")
+    content = out.getvalue()[: len(out.getvalue()) // 2]
     node = await client.upload("a.jpg", content)
     assert node["contentProperties"]["image"]["width"] == 900
     await _thumbnail(client, node["id"], "100", 404)

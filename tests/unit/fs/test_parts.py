@@ -17,7 +17,7 @@ _spans = st.builds(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(_spans, max_size=8), st.integers(0, 200))
 def test_every_span_is_covered_by_one_of_the_merged(spans, gap):
     merged = merge(spans, gap=gap)
@@ -32,6 +32,7 @@ def test_spans_are_not_merged_beyond_the_limit():
     assert merge(spans, gap=100) == spans
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 50), st.none() | st.integers(-60, 60), st.none() | st.integers(-60, 60))
 def test_a_byte_range_means_what_the_slice_means(size, start, stop):
     data = bytes(range(size))
@@ -41,7 +42,7 @@ def test_a_byte_range_means_what_the_slice_means(size, start, stop):
     assert not (is_empty(span) and data[start:stop])
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=8), st.integers(0, 100))
 def test_a_spool_gives_back_what_it_took_from_memory_or_from_a_file(pieces, limit):
     spool = Spool(limit=limit)

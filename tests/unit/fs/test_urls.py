@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import fsspec
 import pytest
 from fsspec.core import url_to_fs
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ap_remote.errors import ConfigError
@@ -56,6 +56,7 @@ def test_plain_paths_lists_and_path_objects_are_paths():
     assert strip("odd@/a") == "/odd@/a"
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), st.sampled_from([None, "home:"]))
 def test_a_path_survives_the_way_to_a_url_and_back(text, remote):
     fs = AmazonPhotosFileSystem(**({"remote": remote} if remote else {}))

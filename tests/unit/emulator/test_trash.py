@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+from ap_remote_emulator.library.check import check_store
+
+
+async def _tree(client):
+    """Make ``a/``, ``a/b/``, ``a/b/x.txt`` and ``a/y.txt``; return their ids by name."""
+    a = await client.folder("a")
+    b = await client.folder("b", a)
+    x = (await client.upload("x.txt", b"x", parent=b))["id"]
+    y = (await client.upload("y.txt", b"y", parent=a))["id"]
+    return {"a": a, "b": b, "x": x, "y": y}
+
+
+async def _status(client, ids):
+    return {name: (await client.get(f"nodes/{node_id}"))["status"] for name, node_id in ids.items()}
+
+
+async def test_a_trashed_file_vanishes_and_can_still_be_read(client):
+    ids = await _tree(client)
+    answer = await client.trash(ids["x"])
+    assert [node["status"] for node in answer["data"]] == ["TRASH"]
+    assert await client.names(filters="kind:FILE") == ["y.txt"]
+    assert await client.names(f"nodes/{ids['b']}/children") == []
+    assert await client.names(filters="status:TRASH") == ["x.txt"]
+    assert await client.names("trash") == ["x.txt"]
+    node = await client.get(f"nodes/{ids['x']}")
+    assert (node["status"], node["exclusivelyTrashed"], node["recursivelyTrashed"]) == ("TRASH", True, False)
+    assert node["version"] == 2
+    assert await client.content(ids["x"]) == b"x"
+
+
+async def test_a_folder_takes_its_tree_along_and_brings_it_back(client):
+    ids = await _tree(client)
+    await client.trash(ids["a"])
+    assert set((await _status(client, ids)).values()) == {"TRASH"}
+    assert (await client.get(f"nodes/{ids['x']}"))["recursivelyTrashed"] is True
+    assert await client.names("trash", filters="kind:(FILE* OR FOLDER*) AND status:(TRASH*)") == [
+        "a",
+        "b",
+        "x.txt",
+        "y.txt",
+    ]
+    await client.restore(ids["a"])
+    assert set((await _status(client, ids)).values()) == {"AVAILABLE"}
+    assert await client.names(f"nodes/{ids['b']}/children") == ["x.txt"]
+    assert check_store(client.store) == []
+
+
+async def test_what_was_trashed_before_stays_when_the_folder_comes_back(client):
+    ids = await _tree(client)
+    await client.trash(ids["y"])
+    await client.trash(ids["a"])
+    await client.restore(ids["a"])
+    status = await _status(client, ids)
+    assert status == {"a": "AVAILABLE", "b": "AVAILABLE", "x": "AVAILABLE", "y": "TRASH"}
+    await client.restore(ids["y"])
+    assert await client.names(f"nodes/{ids['a']}/children") == ["b", "y.txt"]
+
+
+async def test_a_file_out_of_a_trashed_folder_comes_back_to_its_place(client):
+    ids = await _tree(client)
+    await client.trash(ids["a"])
+    await client.restore(ids["x"])
+    assert await _status(client, ids) == {"a": "AVAILABLE", "b": "AVAILABLE", "x": "AVAILABLE", "y": "TRASH"}
+    await client.restore(ids["a"])
+    assert await _status(client, ids) == dict.fromkeys(ids, "AVAILABLE")
+    assert check_store(client.store) == []
+
+
+async def test_trashing_and_restoring_twice_is_doing_it_once(client):
+    ids = await _tree(client)
+    await client.trash(ids["x"], ids["x"])
+    await client.trash(ids["x"])
+    assert (await client.get(f"nodes/{ids['x']}"))["version"] == 2
+    await client.restore(ids["x"])
+    await client.restore(ids["x"])
+    assert (await client.get(f"nodes/{ids['x']}"))["version"] == 3
+
+
+async def test_a_taken_place_is_renamed_or_refused(client):
+    ids = await _tree(client)
+    await client.trash(ids["y"])
+    taken = (await client.upload("Y.txt", b"new", parent=ids["a"]))["id"]
+    body = await client.patch("trash", 409, op="remove", value=[ids["y"]])
+    assert body["info"]["nodeId"] == taken
+    await client.restore(ids["y"])
+    assert await client.names(f"nodes/{ids['a']}/children") == ["Y.txt", "b", "y (1).txt"]
+    assert check_store(client.store) == []
+
+
+async def test_the_root_is_never_trashed_nor_purged(client):
+    root = await client.root()
+    await client.trash(root, status=403)
+    assert (await client.post("bulk/nodes/purge", nodeIds=[root]))["errorMap"] == {root: 403}
+
+
+async def test_one_unknown_node_undoes_the_whole_batch(client):
+    ids = await _tree(client)
+    await client.trash(ids["x"], "nothing", status=404)
+    assert (await _status(client, ids))["x"] == "AVAILABLE"
+
+
+async def test_fifty_are_the_most(client):
+    many = [f"id{n}" for n in range(51)]
+    for path, body in (("trash", {"op": "add", "value": many}), ("bulk/nodes/purge", {"nodeIds": many})):
+        method = "PATCH" if path == "trash" else "POST"
+        answer = await client.call(method, f"/drive/v1/{path}", 400, json=body)
+        assert "Member must have length less than or equal to 50" in answer["message"]
+    await client.patch("trash", 400, op="add", value="x")
+    await client.patch("trash", 400, op="burn", value=[])
+
+
+async def test_a_node_in_two_folders_survives_the_loss_of_one(client):
+    ids = await _tree(client)
+    other = await client.folder("other")
+    await client.patch(f"nodes/{other}/children", op="add", value=[ids["x"]])
+    await client.trash(ids["a"])
+    assert (await _status(client, ids))["x"] == "AVAILABLE"
+    assert await client.names(f"nodes/{other}/children") == ["x.txt"]
+    answer = await client.post("bulk/nodes/purge", nodeIds=[ids["a"]])
+    assert answer == {"errorMap": {}}
+    assert (await client.get(f"nodes/{ids['x']}"))["parents"] == [other]
+    await client.get(f"nodes/{ids['y']}", 404)
+    assert check_store(client.store) == []
+
+
+async def test_a_trashed_album_keeps_its_photos(client):
+    album = await client.album("trip")
+    file = (await client.upload("x.txt", b"x"))["id"]
+    await client.patch(f"nodes/{album}/children", op="add", value=[file])
+    await client.trash(album)
+    assert (await client.get(f"nodes/{file}"))["status"] == "AVAILABLE"
+    await client.restore(album)
+    assert await client.names(f"nodes/{album}/children") == ["x.txt"]
+    await client.post("bulk/nodes/purge", nodeIds=[album])
+    assert "VISUAL_COLLECTION" not in (await client.get(f"nodes/{file}"))["parentMap"]
+
+
+async def test_a_trashed_photo_leaves_its_album_and_returns_to_it(client):
+    album = await client.album("trip")
+    file = (await client.upload("x.txt", b"x"))["id"]
+    await client.patch(f"nodes/{album}/children", op="add", value=[file])
+    await client.trash(file)
+    assert await client.names(f"nodes/{album}/children") == []
+    await client.restore(file)
+    assert await client.names(f"nodes/{album}/children") == ["x.txt"]
+
+
+async def test_a_purge_removes_node_and_bytes(client):
+    ids = await _tree(client)
+    await client.trash(ids["x"])
+    answer = await client.post("bulk/nodes/purge", nodeIds=[ids["x"], "nothing"], recurse="false")
+    assert answer == {"errorMap": {"nothing": 404}}
+    await client.get(f"nodes/{ids['x']}", 404)
+    assert await client.names("trash") == []
+    assert len(client.store.blobs.every()) == 1
+    assert check_store(client.store) == []
+
+
+async def test_a_purged_folder_takes_along_what_was_trashed_with_it(client):
+    ids = await _tree(client)
+    await client.trash(ids["y"])
+    await client.trash(ids["a"])
+    assert await client.post("bulk/nodes/purge", nodeIds=[ids["a"]], recurse="false") == {"errorMap": {}}
+    for name in ("a", "b", "x"):
+        await client.get(f"nodes/{ids[name]}", 404)
+    await client.restore(ids["y"])
+    assert (await client.get(f"nodes/{ids['y']}"))["parents"] == [await client.root()]
+    assert check_store(client.store) == []
+
+
+async def test_a_living_folder_is_purged_only_with_recurse(client):
+    ids = await _tree(client)
+    assert await client.post("bulk/nodes/purge", nodeIds=[ids["a"]]) == {"errorMap": {ids["a"]: 400}}
+    assert await client.post("bulk/nodes/purge", nodeIds=[ids["a"]], recurse="true") == {"errorMap": {}}
+    assert await client.names(filters="kind:FILE") == []
+    assert client.store.blobs.every() == []
+    assert check_store(client.store) == []
+
+
+async def test_names_in_the_trash_are_free(client):
+    ids = await _tree(client)
+    await client.trash(ids["y"])
+    again = (await client.upload("y.txt", b"another", parent=ids["a"]))["id"]
+    await client.trash(again)
+    await client.patch(f"nodes/{again}", name="Y.TXT")
+    await client.restore(ids["y"], again)
+    assert await client.names(f"nodes/{ids['a']}/children") == ["Y (1).TXT", "b", "y.txt"]
+
+
+async def test_a_status_can_be_patched(client):
+    ids = await _tree(client)
+    assert (await client.call("PATCH", f"/drive/v1/nodes/{ids['x']}", json={"status": "TRASH"}))["status"] == "TRASH"
+    node = await client.call("PATCH", f"/drive/v1/nodes/{ids['x']}", json={"status": "AVAILABLE", "name": "z.txt"})
+    assert (node["status"], node["name"]) == ("AVAILABLE", "z.txt")
+
+
+async def test_trash_is_paged_and_sorted(client):
+    ids = [(await client.upload(f"{n}.txt", b"%d" % n))["id"] for n in range(5)]
+    await client.trash(*ids)
+    page = await client.get("trash", limit=2)
+    rest = await client.get("trash", limit=200, startToken=page["nextToken"])
+    assert page["count"] == 5
+    assert len({node["id"] for node in page["data"] + rest["data"]}) == 5
+    ordered = await client.get("trash", sort="['name DESC']")
+    assert [node["name"] for node in ordered["data"]] == [f"{n}.txt" for n in (4, 3, 2, 1, 0)]
