@@ -20,7 +20,7 @@ from ap_remote.backends import amazon_download, amazon_search
 from ap_remote.backends.amazon_albums import Albums, member
 from ap_remote.backends.amazon_move import Move
 from ap_remote.backends.amazon_trash import Bin
-from ap_remote.backends.amazon_tree import Sleep, Tree
+from ap_remote.backends.amazon_tree import Sleep, Tree, writable
 from ap_remote.backends.amazon_upload import Upload
 from ap_remote.backends.amazon_views import ViewSource
 from ap_remote.backends.views import is_directory
@@ -92,7 +92,12 @@ class AmazonPhotosRemote(Remote):
         place = await self._seen(target, fresh=fresh)
         if not place.is_folder:
             raise IsFileError(place.path)
-        if place.kind is Kind.ALBUM or paths.is_view(place.path):
+        if place.status is Status.TRASHED and not paths.is_view(place.path):
+            async for entry in self._list_binned(place, recursive=recursive):
+                yield entry
+        elif place.kind is Kind.ALBUM or paths.is_view(place.path):
+            if fresh:
+                self._albums.forget()
             async for entry in self._list_view(place, recursive=recursive):
                 yield entry
         elif recursive:
@@ -173,9 +178,7 @@ class AmazonPhotosRemote(Remote):
 
     async def mkdir(self, path: str, *, parents: bool = True, exist_ok: bool = True) -> Entry:
         """Make a folder."""
-        place = paths.normalise(path)
-        if place:
-            place = _writable(place)
+        place = writable(path)
         found = await self._tree.find(place)
         if found is not None and found.kind is not Kind.FOLDER:
             raise IsFileError(place)
@@ -281,6 +284,15 @@ class AmazonPhotosRemote(Remote):
     async def _members(self, targets: Sequence[Ref]) -> Sequence[Entry]:
         return [member(target, await self._seen(target)) for target in targets]
 
+    async def _list_binned(self, place: Entry, *, recursive: bool) -> AsyncIterator[Entry]:
+        """Yield what went to the bin inside a folder, or what a trashed album holds."""
+        inside = self._albums.members if place.kind is Kind.ALBUM else self._views.trashed_in
+        for entry in sorted(await inside(place), key=lambda each: (paths.fold(each.name), each.id)):
+            yield entry
+            if recursive and entry.kind is Kind.FOLDER:
+                async for below in self._list_binned(entry, recursive=True):
+                    yield below
+
     async def _list_view(self, place: Entry, *, recursive: bool) -> AsyncIterator[Entry]:
         for entry in await self._views.listing(place):
             yield entry
@@ -290,15 +302,12 @@ class AmazonPhotosRemote(Remote):
 
 
 def _writable(path: str) -> str:
-    """Return the path in normal form, if a node could be there.
+    """Return the path in normal form, if a file could be there.
 
     Raises:
         IsFolderError: it is the root.
-        UnsupportedError: it lies in the views.
     """
-    place = paths.normalise(path)
+    place = writable(path)
     if not place:
         raise IsFolderError(place)
-    if paths.is_view(place):
-        raise UnsupportedError(f"views cannot be written to: {place!r}")
     return place

@@ -53,6 +53,10 @@ class Albums:
         found = await tree.locate([each for each in known.values() if each.status is Status.AVAILABLE])
         return sorted(found, key=lambda each: (paths.fold(each.name), each.id))
 
+    def forget(self) -> None:
+        """Ask for members again when they are needed next."""
+        self._members.clear()
+
     async def create(self, name: str, members: Sequence[Entry], description: str) -> Entry:
         """Make an album."""
         paths.check_name(name)

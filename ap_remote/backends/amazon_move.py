@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ap_remote import mapping
 from ap_remote.api import nodes
+from ap_remote.backends.amazon_tree import writable
 from ap_remote.errors import (
     AccessDeniedError,
     AlreadyExistsError,
@@ -37,13 +38,11 @@ class Move:
         Raises:
             RemoteError: as :meth:`ap_remote.remote.features.SupportsFolders.move` says.
         """
-        place = paths.normalise(path)
         if self._entry.kind is Kind.ALBUM:
-            return await self._rename_album(place)
+            return await self._rename_album(paths.normalise(path))
+        place = writable(path)
         if not place:
             raise IsFolderError(place)
-        if paths.is_view(place):
-            raise UnsupportedError(f"views cannot be written to: {place!r}")
         if self._entry.id == self._tree.cache.root:
             raise AccessDeniedError("the root cannot be moved")
         parent_path, name = paths.split(place)

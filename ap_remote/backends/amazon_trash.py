@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import msgspec
 
@@ -28,7 +28,6 @@ from ap_remote.remote import paths
 
 if TYPE_CHECKING:
     from ap_remote.backends.amazon_tree import Tree
-    from ap_remote.backends.amazon_views import ViewSource
     from ap_remote.transport.call import Call
     from ap_remote.wire.nodes import Bulk, Node
 
@@ -44,12 +43,20 @@ _LAG: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds between looks whether a restored node is back [amazon-photos-api.md 11]."""
 
 
+class Views(Protocol):
+    """Knows what is at a view path."""
+
+    async def real(self, path: str) -> Entry:
+        """Return it at the path that it has (or had) outside the views."""
+        ...
+
+
 class Bin:
     """What can be done about the trash."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self.views: ViewSource | None = None
+        self.views: Views | None = None
 
     # -- looking -------------------------------------------------------------------------------------------------------
 
@@ -65,13 +72,13 @@ class Bin:
             rows += [node async for node in pages.iterate(tree.transport.send, ask)]
         listed = [mapping.entry(node, path="") for node in rows]
         tree.cache.put(listed, replace_equal=True, seen=tree.clock())
-        along = {node.id for node in rows if node.recursively_trashed}
+        told = {node.id: node.recursively_trashed for node in rows if node.recursively_trashed is not None}
         inside = {each.id for each in listed}
         mine = [each for each in tree.cache.recent(tree.since()) if each.status is Status.TRASHED]
         ids = dict.fromkeys([each.id for each in (*mine, *listed)])
         located = await tree.locate([each for each in (*mine, *listed) if ids.pop(each.id, 0) is None])
         found = [
-            (each, each.id in along or any(parent in inside for parent in each.parents))
+            (each, told.get(each.id, any(parent in inside for parent in each.parents)))
             for each in located
             if each.status is Status.TRASHED
         ]

@@ -16,7 +16,7 @@ import msgspec
 
 from ap_remote import mapping
 from ap_remote.api import nodes, pages, trash
-from ap_remote.cache import NodeCache, Stale
+from ap_remote.cache import RECENT, NodeCache, Stale
 from ap_remote.errors import (
     AlreadyExistsError,
     IsFileError,
@@ -24,6 +24,7 @@ from ap_remote.errors import (
     OutcomeUnknownError,
     ProtocolError,
     RemoteError,
+    UnsupportedError,
 )
 from ap_remote.model import Entry, Kind, NodeId, Ref, Status
 from ap_remote.remote import paths
@@ -277,6 +278,10 @@ class Tree:
         """Take the answers of writes for the truth."""
         self.cache.put(entries, written=self.clock())
 
+    def is_recent(self, entry: Entry) -> bool:
+        """Whether an entry was written here moments ago, so that the service may not know it everywhere yet."""
+        return self.cache.written_since(entry.id, self.clock() - RECENT)
+
     async def written(self, entry: Entry) -> Entry:
         """Keep the answer of a write, and return it at its path."""
         self.wrote(entry)
@@ -358,3 +363,16 @@ class Tree:
         entry = mapping.entry(page.data[0], path="")
         self.cache.put_root(entry)
         return entry
+
+
+def writable(path: str) -> str:
+    """Return the path in normal form, if a node could be made there, or if it is the root.
+
+    Raises:
+        InvalidNameError: a name that the service cannot hold.
+        UnsupportedError: it lies in the views.
+    """
+    place = paths.normalise(path)
+    if paths.is_view(place):
+        raise UnsupportedError(f"views cannot be written to: {place!r}")
+    return place

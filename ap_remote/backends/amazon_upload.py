@@ -36,6 +36,8 @@ _PIECE: Final = 1 << 20
 _FIRST_LOOKS: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between looks for a file whose upload was answered by an error."""
 _EVERY: Final = 5.0
+_FOLDER_LAG: Final = 1.0
+"""Seconds for a new folder to be seen everywhere [amazon-photos-api.md 11]."""
 _PATIENCE_PER_GIB: Final = 180.0
 """After that a large file counts as lost [amazon-photos-api.md 9.6]."""
 
@@ -96,13 +98,28 @@ class Upload:
         if not self._keep:
             await self._refuse_twin(there)
         if there is None:
-            parent_path, name = paths.split(self._path)
-            parent = await self._tree.folder(parent_path)
             try:
-                return await self._create(parent, name)
+                return await self._create_in_folder()
             except AlreadyExistsError as exc:
                 there = self._accepted(await self._tree.taken_by(self._path, exc), exc)
         return await self._replace(there)
+
+    async def _create_in_folder(self) -> Entry:
+        parent_path, name = paths.split(self._path)
+        parent = await self._tree.folder(parent_path)
+        try:
+            return await self._create(parent, name)
+        except NotFoundError:
+            # Nothing was stored: the folder is too new to be seen by all of the service, or somebody removed it.
+            if self._tree.is_recent(parent):
+                await self._tree.sleep(_FOLDER_LAG)
+            else:
+                self._tree.cache.remove([parent.id])
+                parent = await self._tree.folder(parent_path)
+        try:
+            return await self._create(parent, name)
+        except NotFoundError as exc:
+            raise NotFoundError(parent.path) from exc
 
     def _accepted(self, there: Entry | None, cause: Exception | None = None) -> Entry | None:
         """Return what is at the path, if it may be replaced."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ap_remote.cache.nodes import NodeCache, Stale, SyncState
+from ap_remote.cache.nodes import RECENT, NodeCache, Stale, SyncState
 
-__all__ = ["NodeCache", "Stale", "SyncState"]
+__all__ = ["RECENT", "NodeCache", "Stale", "SyncState"]

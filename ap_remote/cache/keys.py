@@ -19,6 +19,8 @@ ID_BYTES: Final = 60
 
 _SEPARATOR: Final = b"\0"
 _CUT: Final = b"\xff"
+_ODD: Final = "surrogatepass"
+"""A local file's name may hold what is no Unicode text; such a name is looked up like any other, and not found."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _BIAS: Final = 1 << 63
@@ -37,7 +39,7 @@ class ChildKey(msgspec.Struct, frozen=True):
     @property
     def folded(self) -> str | None:
         """The folded name; ``None`` when it was cut."""
-        return None if self.cut else _unescape(self.stem).decode()
+        return None if self.cut else _unescape(self.stem).decode(errors=_ODD)
 
 
 def node(node_id: str) -> bytes:
@@ -50,7 +52,7 @@ def node(node_id: str) -> bytes:
 
 def is_node(node_id: str) -> bool:
     """Whether a node may have this id."""
-    return 0 < len(node_id.encode()) <= ID_BYTES and "\0" not in node_id
+    return 0 < len(node_id.encode(errors=_ODD)) <= ID_BYTES and "\0" not in node_id
 
 
 def parse_node(key: bytes) -> str:
@@ -65,7 +67,7 @@ def children(parent: str) -> bytes:
 
 def named(prefix: bytes, folded: str) -> bytes:
     """Return what every key of one name begins with; *prefix* comes from :func:`children`."""
-    data = _escape(folded.encode())
+    data = _escape(folded.encode(errors=_ODD))
     if len(data) <= NAME_BYTES:
         return prefix + data + _SEPARATOR
     return prefix + data[:NAME_BYTES] + _CUT + _SEPARATOR

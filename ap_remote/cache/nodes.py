@@ -24,8 +24,8 @@ import msgspec
 from ap_remote.cache import keys, records
 from ap_remote.cache.env import MAP_SIZE, Store
 from ap_remote.cache.view import TABLES, SyncState, View
+from ap_remote.cache.walk import Stale, Walks
 from ap_remote.model import Entry
-from ap_remote.remote import paths
 
 T = TypeVar("T")
 
@@ -36,14 +36,6 @@ RECENT: Final = 30.0
 
 _SHELF: Final = 4
 """Listings that are kept decoded; one holds for as long as nobody writes to the store."""
-
-
-class Stale(msgspec.Struct, frozen=True):
-    """A lookup came to a folder whose children are not known well enough."""
-
-    folder: str | None
-    """Its id; ``None``: not even the root is known."""
-    path: str
 
 
 class NodeCache:
@@ -62,6 +54,7 @@ class NodeCache:
         self._store = Store(folder, TABLES, map_size=map_size)
         self._recent = recent
         self._shelf: OrderedDict[tuple[str, str], tuple[int, list[Entry]]] = OrderedDict()
+        self._walks = Walks()
 
     @property
     def folder(self) -> Path:
@@ -72,6 +65,7 @@ class NodeCache:
         """Close the files; closing twice is allowed, and the next use opens them again."""
         self._store.close()
         self._shelf.clear()
+        self._walks.clear()
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -118,7 +112,7 @@ class NodeCache:
             the entry; ``None`` if it is certain that there is none; or where the walk came to a folder that must be
             listed first.
         """
-        return self._read(lambda view: _walk(view, path, since))
+        return self._read(lambda view: self._walks.walk(view, path, since))
 
     def listed_since(self, folder: str, since: float) -> bool:
         """Whether the children of *folder* are known as of *since* or later."""
@@ -344,34 +338,3 @@ class NodeCache:
 
     def _write(self, work: Callable[[View], T]) -> T:
         return self._store.write(lambda txn, tables: work(View(txn, tables)))
-
-
-def _walk(view: View, path: str, since: float) -> Entry | Stale | None:
-    node = view.root_key()
-    if node is None:
-        return Stale(None, "")
-    names = paths.components(path)
-    if not names:
-        root = view.record(node.decode())
-        return Stale(None, "") if root is None else records.to_entry(root, "")
-    judge = since > -math.inf
-    completed = view.completed() if judge else since
-    # After a sync no folder has a row of its own, and one count spares a look-up for each.
-    rows = judge and view.count("listed") > 0
-    cursor = view.children_cursor()
-    at = ""
-    raw = b""
-    for name in names:
-        if raw:
-            head = records.head(raw)
-            if head.kind != records.FOLDER:
-                return None
-            at = f"{at}/{head.name}" if at else head.name
-        if judge and (view.listed_at(node, completed) if rows else completed) < since:
-            return Stale(node.decode(), at)
-        found = view.child(cursor, node, paths.fold(name))
-        if found is None:
-            return None
-        node, raw = found
-    record = records.decode(raw)
-    return records.to_entry(record, f"{at}/{record.name}" if at else record.name)

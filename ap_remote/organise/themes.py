@@ -53,6 +53,10 @@ class _Library(NamedTuple):
     vectors: NDArray[np.float32]
     labels: list[tuple[tuple[str, float], ...]]
     owners: list[list[Entry]]
+    middle: NDArray[np.float32]
+    """The mean of all that is indexed, whether it is to be organised or not."""
+    size: int
+    """How many vectors are indexed."""
 
 
 def prompts() -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -86,8 +90,14 @@ def find_themes(
     rows = sorted(owners)
     if not rows:
         return Grouping([], left_out)
-    library = _Library(table.vectors[rows], [table.labels[row] for row in rows], [owners[row] for row in rows])
-    alike = usual_likeness(library.vectors) if similarity is None else similarity
+    library = _Library(
+        vectors=table.vectors[rows],
+        labels=[table.labels[row] for row in rows],
+        owners=[owners[row] for row in rows],
+        middle=table.vectors.mean(axis=0),
+        size=len(table.vectors),
+    )
+    alike = usual_likeness(table.vectors) if similarity is None else similarity
     themes: list[tuple[NDArray[np.int64], float]] = []
     for members in clusters(library.vectors, alike):
         photographs = [entry for place in members for entry in library.owners[place]]
@@ -191,11 +201,12 @@ def _name(themes: Sequence[tuple[NDArray[np.int64], float]], library: _Library, 
     """Return a name and the reason for it for each theme; no name is given twice."""
     import numpy as np
 
-    usual = library.vectors.mean(axis=0)
     taken: Counter[str] = Counter()
     called = []
     for members, _ in themes:
-        lift = names.vectors @ (library.vectors[members].mean(axis=0) - usual)
+        # What is most of the library cannot stand out from it: the more a theme is, the less the rest is held against it.
+        share = len(members) / library.size
+        lift = names.vectors @ (library.vectors[members].mean(axis=0) - (1 - share) * library.middle)
         best = np.argsort(-lift)
         free = next(
             (place for place in best if lift[place] >= _SURE * lift[best[0]] and not taken[names.words[place]]), None

@@ -36,7 +36,7 @@ def check_name(name: str) -> str:
     """Return *name* if the service can hold an entry of it.
 
     Raises:
-        InvalidNameError: empty, ``.``, ``..``, over 256 characters, or with ``/`` or NUL in it.
+        InvalidNameError: empty, ``.``, ``..``, over 256 characters, with ``/`` or NUL in it, or no valid text.
     """
     if not name:
         raise InvalidNameError(name, "it is empty")
@@ -46,6 +46,8 @@ def check_name(name: str) -> str:
         raise InvalidNameError(name, "it contains '/'")
     if "\0" in name:
         raise InvalidNameError(name, "it contains NUL")
+    if any("\ud800" <= char <= "\udfff" for char in name):
+        raise InvalidNameError(name.encode("utf-8", "replace").decode(), "it is not valid text (a lone surrogate)")
     if len(name) > NAME_LIMIT:
         raise InvalidNameError(name, f"it has {len(name)} characters, {NAME_LIMIT} are allowed")
     return name

@@ -125,7 +125,9 @@ class Upload:
         """
         target = blobs.path(self.sha)
         try:
-            make_folder(target.parent)
+            if not target.parent.exists():
+                make_folder(target.parent)
+                sync_folder(target.parent.parent)
             try:
                 if target.stat().st_size == self.size:
                     return
@@ -146,12 +148,17 @@ class Blobs:
     def __init__(self, data: Path) -> None:
         self._root = data / "blobs"
         self._tmp = data / "tmp"
-        make_folder(self._root)
-        make_folder(self._tmp)
+        self._renditions = data / "thumbnails"
+        for folder in (self._root, self._tmp, self._renditions):
+            make_folder(folder)
 
     def path(self, sha: str) -> Path:
         """Return where the blob of this SHA-256 lies, or would."""
         return self._root / sha[:2] / sha
+
+    def rendition_path(self, sha: str, width: int, height: int) -> Path:
+        """Return where a rendition of a blob lies, or would: a JPEG that fits a box of pixels."""
+        return self._renditions / sha[:2] / f"{sha}-{width}x{height}.jpg"
 
     def receive(self) -> Upload:
         """Begin to receive a body.
@@ -167,8 +174,13 @@ class Blobs:
             raise
 
     def remove(self, sha: str) -> None:
-        """Remove a blob. To be called inside a write transaction that has made sure that no node needs it."""
+        """Remove a blob and its renditions.
+
+        To be called inside a write transaction that has made sure that no node needs it.
+        """
         self.path(sha).unlink(missing_ok=True)
+        for rendition in (self._renditions / sha[:2]).glob(f"{sha}-*"):
+            rendition.unlink(missing_ok=True)
 
     def sweep(self, forget: Callable[[str], None]) -> None:
         """Remove the temporary files of dead processes.

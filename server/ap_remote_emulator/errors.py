@@ -141,5 +141,5 @@ class StoreDamagedError(ServiceError):
         super().__init__(f"The content of node {node_id} is missing from the store")
 
 
-class StoreError(Exception):
+class StoreError(OSError):
     """The data folder cannot be used as a store."""

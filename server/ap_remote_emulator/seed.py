@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from ap_remote_emulator.errors import BadRequestError
-from ap_remote_emulator.library import Store
+from ap_remote_emulator.library import Store, names
 from ap_remote_emulator.library.nodes import add_edge, make_path
 from ap_remote_emulator.library.store import SERVICE, Write, new_id
 
@@ -66,6 +66,7 @@ def seed(store: Store, count: int, *, folder: str = "Pictures/Seed", per_folder:
 
 def _photograph(write: Write, index: int, parent: str) -> None:
     node_id, name = new_id(), f"IMG_{index:07d}.jpg"
+    names.refuse_taken(write, parent, name)
     taken = _FIRST_DAY + index * _STEP
     year, month, day = _date(taken // _DAY)
     make, model = _CAMERAS[index % len(_CAMERAS)]

@@ -58,3 +58,8 @@ def test_names_that_differ_in_case_collide():
 )
 def test_what_a_person_types_names_a_node_or_a_path(text, ref):
     assert paths.parse_ref(text) == ref
+
+
+def test_text_that_cannot_be_encoded_is_no_name() -> None:
+    with pytest.raises(InvalidNameError, match="lone surrogate"):
+        paths.check_name("a\ud800b")

@@ -17,7 +17,6 @@ from PIL import ExifTags, Image, ImageFile, IptcImagePlugin, UnidentifiedImageEr
 
 FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000")
 """What is opened as a picture (MPO is a kind of JPEG); formats that call other programs stay out."""
-Image.init()  # registers the formats; without it those that Pillow has not used yet are a KeyError
 UNREADABLE: Final = (
     OSError,
     ValueError,
@@ -32,9 +31,9 @@ UNREADABLE: Final = (
     struct.error,
     UnidentifiedImageError,
     Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
+    Warning,
 )
-"""What Pillow raises over a damaged or hostile file."""
+"""What Pillow raises over a damaged or hostile file; its warnings too, where a program has made them errors."""
 _MIME: Final = {"MPO": "image/jpeg", "JPEG2000": "image/jp2"}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_PACKET: Final = 256 * 1024
@@ -95,6 +94,7 @@ def opened(path: Path) -> Iterator[ImageFile.ImageFile]:
     Raises:
         OSError: it is none, or one of :data:`UNREADABLE`.
     """
+    Image.init()  # registers the formats, once; those that Pillow has not used before would be a KeyError
     with Image.open(path, formats=FORMATS) as image:
         yield image
 

@@ -7,29 +7,34 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from ap_remote_emulator.derive import pictures, videos
 
 MAX_SIDE: Final = 10_000
 _QUALITY: Final = 85
+_SIDEWAYS: Final = (5, 6, 7, 8)
+"""EXIF orientations that swap width and height."""
 _DECODERS: Final = threading.BoundedSemaphore(2)
 """Decoded pictures are large: no more than two at a time."""
 
 
-def make(path: Path, width: int, height: int) -> bytes | None:
-    """Return a JPEG of the picture or video at *path*, within *width* x *height* pixels and never enlarged.
+def make(path: Path, width: int, height: int, *, video: bool) -> bytes | None:
+    """Return a JPEG of the picture or *video* at *path*, within *width* x *height* pixels and never enlarged.
 
     ``None`` says that there is no picture in the file, or none that could be decoded.
     """
     with _DECODERS:
-        try:
-            with pictures.opened(path) as image:
-                image.draft("RGB", (width, height) if image.getexif().get(0x0112, 1) < 5 else (height, width))  # noqa: PLR2004 - from 5 on, sides are swapped
-                return _encode(ImageOps.exif_transpose(image), width, height)
-        except pictures.UNREADABLE:
+        if video:
             frame = videos.first_frame(path)
             return None if frame is None else _encode(frame, width, height)
+        try:
+            with pictures.opened(path) as image:
+                turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _SIDEWAYS
+                image.draft("RGB", (height, width) if turned else (width, height))
+                return _encode(ImageOps.exif_transpose(image), width, height)
+        except pictures.UNREADABLE:
+            return None
 
 
 def _encode(image: Image.Image, width: int, height: int) -> bytes:

@@ -22,6 +22,11 @@ _TEXT_TAGS: Final = {
 _DATE_TAGS: Final = ("com.apple.quicktime.creationdate", "creation_time", "date")
 _PLACE_TAGS: Final = ("com.apple.quicktime.location.ISO6709", "location", "location-eng")
 _MAX_TEXT: Final = 256
+_OPTIONS: Final = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mxf,dv",
+}
+"""Containers that hold their own streams; playlists, which may name other files or hosts, are not opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +63,7 @@ def _read_raw(path: Path) -> tuple[dict[str, Any], dict[str, str]] | None:
     except ImportError:
         return None
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with av.open(str(path), options=_OPTIONS, metadata_errors="replace") as container:
             if not container.streams.video:
                 return None
             stream = container.streams.video[0]
@@ -89,7 +94,7 @@ def first_frame(path: Path) -> Image.Image | None:
     except ImportError:
         return None
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with av.open(str(path), options=_OPTIONS, metadata_errors="replace") as container:
             if not container.streams.video:
                 return None
             frame = next(container.decode(container.streams.video[0]), None)

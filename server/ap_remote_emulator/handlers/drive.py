@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import anyio.to_thread
+from msgspec import Raw
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -67,17 +68,17 @@ def list_trash(store: Store, call: Call) -> dict[str, Any]:
     return listing.list_nodes(store, call.query, call.view, trash=True)
 
 
-def get_node(store: Store, call: Call) -> dict[str, Any]:
+def get_node(store: Store, call: Call) -> Raw:
     """``GET nodes/{id}``."""
     return nodes.get(store, call.path["id"], call.view)
 
 
-def create_node(store: Store, call: Call) -> dict[str, Any]:
+def create_node(store: Store, call: Call) -> Raw:
     """``POST nodes``."""
     return nodes.create(store, call.body, v2=call.v2)
 
 
-def patch_node(store: Store, call: Call) -> dict[str, Any]:
+def patch_node(store: Store, call: Call) -> Raw:
     """``PATCH nodes/{id}``; a status is a trashing or a restoring (inferred)."""
     node_id, status = call.path["id"], call.body.get("status")
     if status is None:
@@ -89,12 +90,12 @@ def patch_node(store: Store, call: Call) -> dict[str, Any]:
     return nodes.patch(store, node_id, rest, call.view)
 
 
-def patch_children(store: Store, call: Call) -> dict[str, Any]:
+def patch_children(store: Store, call: Call) -> Raw:
     """``PATCH nodes/{id}/children``."""
     return nodes.change_children(store, call.path["id"], call.body, call.view)
 
 
-def move_child(store: Store, call: Call) -> dict[str, Any]:
+def move_child(store: Store, call: Call) -> Raw:
     """``POST nodes/{id}/children``."""
     return nodes.move(store, call.path["id"], call.body, call.view)
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from ap_remote_emulator.errors import BadRequestError
 from ap_remote_emulator.handlers.answers import failure, json_response
 from ap_remote_emulator.library import Store
-from ap_remote_emulator.library.rendering import View
+from ap_remote_emulator.library.views import View
 
 MAX_BODY: Final = 8 << 20
 """Bytes of a JSON body."""

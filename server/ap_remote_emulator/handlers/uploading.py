@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import anyio.to_thread
+from msgspec import Raw
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -21,7 +22,7 @@ from ap_remote_emulator.query.tree import Term
 
 _PIECE: Final = 1 << 20
 _PLAIN_MD5_DIGITS: Final = 32
-Commit = Callable[[Store, Upload], dict[str, Any]]
+Commit = Callable[[Store, Upload], Raw]
 
 
 async def upload_raw(request: Request) -> Response:
@@ -43,7 +44,7 @@ async def overwrite_v2(request: Request) -> Response:
         await _drain(request)
         return failure(error, upload_service=True)
 
-    def commit(store: Store, upload: Upload) -> dict[str, Any]:
+    def commit(store: Store, upload: Upload) -> Raw:
         return uploads.overwrite(store, upload, node_id, query)
 
     return await _receive(request, commit, status=200, upload_service=True)
@@ -59,7 +60,7 @@ async def _upload(request: Request, *, status: int, upload_service: bool = False
         await _drain(request)
         return failure(error, upload_service=upload_service)
 
-    def commit(store: Store, upload: Upload) -> dict[str, Any]:
+    def commit(store: Store, upload: Upload) -> Raw:
         return uploads.commit(store, upload, wish)
 
     return await _receive(request, commit, status=status, upload_service=upload_service)

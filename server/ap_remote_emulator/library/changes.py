@@ -10,8 +10,9 @@ import msgspec
 
 from ap_remote_emulator.errors import BadRequestError
 from ap_remote_emulator.library import signing
-from ap_remote_emulator.library.rendering import View, render, render_purged
+from ap_remote_emulator.library.rendering import render_purged
 from ap_remote_emulator.library.store import Store
+from ap_remote_emulator.library.views import View, show
 
 DEFAULT_CHUNK: Final = 200
 MAX_CHUNK: Final = 1000
@@ -51,7 +52,7 @@ def _lines(
         size = min(chunk, most - sent) if most else chunk
         with store.read() as connection:
             rows = connection.execute(
-                "SELECT * FROM nodes WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+                "SELECT id, seq FROM nodes WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
                 (at, last, size),
             ).fetchall()
             dead = (
@@ -63,8 +64,12 @@ def _lines(
                 else []
             )
             nodes = [
-                *zip((row["seq"] for row in rows), render(store, connection, rows, View()), strict=True),
-                *((row["seq"], render_purged(store, row)) for row in dead),
+                *zip(
+                    (row["seq"] for row in rows),
+                    show(store, connection, [row["id"] for row in rows], View()),
+                    strict=True,
+                ),
+                *((row["seq"], render_purged(store.owner_id, row)) for row in dead),
             ]
         nodes = sorted(nodes, key=lambda pair: pair[0])[:size]
         sent += len(nodes)

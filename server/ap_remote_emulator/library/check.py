@@ -6,8 +6,10 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from ap_remote_emulator.library.rendering import render
 from ap_remote_emulator.library.store import Store, open_store
 
+_BATCH: Final = 1000
 _QUESTIONS: Final = (
     ("edge to a parent that is not there", "SELECT child_id FROM edges WHERE parent_id NOT IN (SELECT id FROM nodes)"),
     ("edge from a child that is not there", "SELECT child_id FROM edges WHERE child_id NOT IN (SELECT id FROM nodes)"),
@@ -52,9 +54,26 @@ def check_store(store: Store) -> list[str]:
             faults.append("there is not exactly one root")
         for what, sql in _QUESTIONS:
             faults += [f"{what}: {row[0]}" for row in connection.execute(sql)]
+        faults += _body_faults(store, connection)
         rows = connection.execute("SELECT id, sha, md5, size FROM nodes WHERE sha IS NOT NULL ORDER BY sha").fetchall()
     faults += _blob_faults(store, rows)
     return faults + _orphans(store)
+
+
+def _body_faults(store: Store, connection: sqlite3.Connection) -> list[str]:
+    faults: list[str] = []
+    last = -1
+    while rows := connection.execute(
+        "SELECT * FROM nodes WHERE seq > ? ORDER BY seq LIMIT ?",
+        (last, _BATCH),
+    ).fetchall():
+        faults += [
+            f"stored JSON of node {row['id']} is out of date"
+            for row, body in zip(rows, render(connection, store.owner_id, rows), strict=True)
+            if row["body"] != body
+        ]
+        last = rows[-1]["seq"]
+    return faults
 
 
 def _blob_faults(store: Store, rows: list[sqlite3.Row]) -> list[str]:

@@ -7,17 +7,15 @@ restart. Like the real service, pages carry one only when the caller gave neithe
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-
-import msgspec
 
 from ap_remote_emulator.errors import BadRequestError, PagingError
 from ap_remote_emulator.library import signing
 from ap_remote_emulator.library.nodes import ALBUM, find
-from ap_remote_emulator.library.rendering import View, render
 from ap_remote_emulator.library.store import Store
+from ap_remote_emulator.library.views import View, show
 from ap_remote_emulator.query import compile_drive, parse_drive, parse_drive_sort
 
 MAX_LIMIT: Final = 200
@@ -160,18 +158,10 @@ def fetch(
     order: str,
     limit: int,
     offset: int,
-) -> Sequence[sqlite3.Row]:
-    """Return the rows of a page. Rows that are sorted or skipped cost an index entry each, not a row."""
-    sql = f"SELECT n.rowid FROM {source.tables} WHERE {source.condition} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - own text; values are parameters
-    numbers = [row[0] for row in connection.execute(sql, (*source.parameters, limit, offset))]
-    rows = {
-        row["row"]: row
-        for row in connection.execute(
-            "SELECT n.rowid AS row, n.* FROM json_each(?) j JOIN nodes n ON n.rowid = j.value",
-            (msgspec.json.encode(numbers).decode(),),
-        )
-    }
-    return [rows[number] for number in numbers]
+) -> list[str]:
+    """Return the ids of a page. What is sorted or skipped costs an index entry each, not a row."""
+    sql = f"SELECT n.id FROM {source.tables} WHERE {source.condition} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - own text; values are parameters
+    return [row[0] for row in connection.execute(sql, (*source.parameters, limit, offset))]
 
 
 def count(store: Store, connection: sqlite3.Connection, source: Source) -> int:
@@ -208,9 +198,9 @@ def _envelope(
     total = count(store, connection, source)
     if page.after:
         source.also(f"{source.key} > ?", page.after)
-    rows = fetch(connection, source, order=page.sort or source.key, limit=page.limit + 1, offset=page.offset)
-    shown = rows[: page.limit]
-    answer: dict[str, Any] = {"count": total, "data": render(store, connection, shown, view)}
-    if page.token and len(rows) > page.limit:
-        answer["nextToken"] = signing.seal(store, "page", [scope, page.filters, shown[-1]["id"]])
+    ids = fetch(connection, source, order=page.sort or source.key, limit=page.limit + 1, offset=page.offset)
+    shown = ids[: page.limit]
+    answer: dict[str, Any] = {"count": total, "data": show(store, connection, shown, view)}
+    if page.token and len(ids) > page.limit:
+        answer["nextToken"] = signing.seal(store, "page", [scope, page.filters, shown[-1]])
     return answer

@@ -16,8 +16,9 @@ from ap_remote_emulator.errors import (
     PreconditionError,
 )
 from ap_remote_emulator.library import names
-from ap_remote_emulator.library.rendering import View, etag, render_one
+from ap_remote_emulator.library.rendering import etag
 from ap_remote_emulator.library.store import SERVICE, Sql, Store, Write, new_id
+from ap_remote_emulator.library.views import View, show_one
 from ap_remote_emulator.query import name_key
 
 ALBUM: Final = "VISUAL_COLLECTION"
@@ -70,7 +71,7 @@ def folder_parents(write: Write, node_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def get(store: Store, node_id: str, view: View) -> dict[str, Any]:
+def get(store: Store, node_id: str, view: View) -> msgspec.Raw:
     """Return one node, trashed or not.
 
     Raises:
@@ -78,10 +79,10 @@ def get(store: Store, node_id: str, view: View) -> dict[str, Any]:
     """
     with store.read() as connection:
         find(connection, node_id, v2=view.v2)
-        return render_one(store, connection, node_id, view)
+        return show_one(store, connection, node_id, view)
 
 
-def create(store: Store, body: Mapping[str, Any], *, v2: bool) -> dict[str, Any]:
+def create(store: Store, body: Mapping[str, Any], *, v2: bool) -> msgspec.Raw:
     """Make a folder or an album.
 
     Raises:
@@ -97,7 +98,7 @@ def create(store: Store, body: Mapping[str, Any], *, v2: bool) -> dict[str, Any]
         parents = [] if kind == ALBUM else _wanted_parents(write, body.get("parents"))
         node_id = insert(write, kind=kind, name=name, parents=parents, media="ALBUMS" if kind == ALBUM else None)
         _describe(write, node_id, body)
-        return render_one(store, write.connection, node_id, View())
+        return show_one(store, write.connection, node_id, View())
 
 
 def insert(write: Write, *, kind: str, name: str, parents: Sequence[str], media: str | None = None) -> str:
@@ -130,7 +131,7 @@ def make_path(write: Write, *path: str) -> str:
     return folder
 
 
-def patch(store: Store, node_id: str, body: Mapping[str, Any], view: View) -> dict[str, Any]:
+def patch(store: Store, node_id: str, body: Mapping[str, Any], view: View) -> msgspec.Raw:
     """Change what a caller may change: name, description, labels, parents, settings.
 
     Raises:
@@ -156,7 +157,7 @@ def patch(store: Store, node_id: str, body: Mapping[str, Any], view: View) -> di
         if "name" in body:
             rename(write, node_id, names.check_name(body["name"]))
         _describe(write, node_id, body)
-        return render_one(store, write.connection, node_id, view)
+        return show_one(store, write.connection, node_id, view)
 
 
 def rename(write: Write, node_id: str, name: str) -> None:
@@ -173,7 +174,7 @@ def rename(write: Write, node_id: str, name: str) -> None:
     write.execute("UPDATE edges SET name_key = ? WHERE child_id = ?", (key, node_id))
 
 
-def change_children(store: Store, parent_id: str, body: Mapping[str, Any], view: View) -> dict[str, Any]:
+def change_children(store: Store, parent_id: str, body: Mapping[str, Any], view: View) -> msgspec.Raw:
     """Add nodes to an album or a folder, or take them out; return the parent.
 
     Raises:
@@ -196,7 +197,7 @@ def change_children(store: Store, parent_id: str, body: Mapping[str, Any], view:
                 remove_child(write, parent, child)
         if ids:
             write.touch(parent_id)
-        return render_one(store, write.connection, parent_id, view)
+        return show_one(store, write.connection, parent_id, view)
 
 
 def add_child(write: Write, parent: sqlite3.Row, child: sqlite3.Row) -> None:
@@ -240,7 +241,7 @@ def remove_child(write: Write, parent: sqlite3.Row, child: sqlite3.Row) -> None:
     write.touch(child["id"])
 
 
-def move(store: Store, new_parent: str, body: Mapping[str, Any], view: View) -> dict[str, Any]:
+def move(store: Store, new_parent: str, body: Mapping[str, Any], view: View) -> msgspec.Raw:
     """Replace one folder of a node by another, leaving its other parents alone; return the node.
 
     Raises:
@@ -261,7 +262,8 @@ def move(store: Store, new_parent: str, body: Mapping[str, Any], view: View) -> 
         if new_parent != from_parent:
             add_child(write, target, child)
             write.execute("DELETE FROM edges WHERE parent_id = ? AND child_id = ?", (from_parent, child_id))
-        return render_one(store, write.connection, child_id, view)
+            write.touch(child_id)
+        return show_one(store, write.connection, child_id, view)
 
 
 def add_edge(write: Write, parent_id: str, parent_kind: str, child_id: str, key: str | None, *, live: bool) -> None:

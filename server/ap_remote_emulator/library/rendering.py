@@ -10,9 +10,6 @@ from typing import Any, Final
 
 import msgspec
 
-from ap_remote_emulator.library import signing
-from ap_remote_emulator.library.store import Store
-
 _NONE: Final = msgspec.Raw(b"[]")
 _ALWAYS: Final[dict[str, Any]] = {
     "xAccntParents": [],
@@ -29,18 +26,7 @@ _ALWAYS: Final[dict[str, Any]] = {
 }
 """What is the same for every node that this service knows."""
 _CONTENT_COLUMNS: Final = ("image", "video", "address")
-
-
-class View(msgspec.Struct, frozen=True):
-    """How the caller wants nodes shown.
-
-    Attributes:
-        temp_link_base: the origin to make ``tempLink`` with, or ``""`` for none.
-        v2: the caller sent ``resourceVersion=V2``; without it albums do not exist.
-    """
-
-    temp_link_base: str = ""
-    v2: bool = True
+_BATCH: Final = 1000
 
 
 def iso(milliseconds: int) -> str:
@@ -62,33 +48,38 @@ def etag(row: sqlite3.Row) -> str:
     return f"{row['version']:x}.{row['seq']:x}"
 
 
-def render(
-    store: Store, connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], view: View
-) -> list[dict[str, Any]]:
-    """Return nodes as JSON objects, with two queries for any number of them."""
+def render(connection: sqlite3.Connection, owner_id: str, rows: Sequence[sqlite3.Row]) -> list[bytes]:
+    """Return nodes as JSON, with two queries for any number of them."""
     parents = _parents(connection, [row["id"] for row in rows])
-    return [_node(store, row, parents.get(row["id"], []), view) for row in rows]
+    return [msgspec.json.encode(_node(row, parents.get(row["id"], []), owner_id)) for row in rows]
 
 
-def render_one(store: Store, connection: sqlite3.Connection, node_id: str, view: View) -> dict[str, Any]:
-    """Return one node, which must exist."""
-    row = connection.execute("SELECT * FROM nodes WHERE id = ?", (node_id,)).fetchone()
-    return render(store, connection, [row], view)[0]
+def render_changed(connection: sqlite3.Connection, owner_id: str, since: int) -> None:
+    """Write the JSON of every node that changed after the change *since* into its row, from where pages are made."""
+    while rows := connection.execute(
+        "SELECT * FROM nodes WHERE seq > ? ORDER BY seq LIMIT ?",
+        (since, _BATCH),
+    ).fetchall():
+        connection.executemany(
+            "UPDATE nodes SET body = ? WHERE id = ?",
+            zip(render(connection, owner_id, rows), (row["id"] for row in rows), strict=True),
+        )
+        since = rows[-1]["seq"]
 
 
-def render_purged(store: Store, row: sqlite3.Row) -> dict[str, Any]:
+def render_purged(owner_id: str, row: sqlite3.Row) -> msgspec.Raw:
     """Return what a delta tells about a node that is no more."""
     node: dict[str, Any] = {
         "id": row["id"],
         "kind": row["kind"],
         "status": "PURGED",
-        "ownerId": store.owner_id,
+        "ownerId": owner_id,
         "modifiedDate": iso(row["purged"]),
         "parents": [],
     }
     if row["name"] is not None:
         node["name"] = row["name"]
-    return node
+    return msgspec.Raw(msgspec.json.encode(node))
 
 
 def _parents(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
@@ -102,7 +93,7 @@ def _parents(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, li
     return found
 
 
-def _node(store: Store, row: sqlite3.Row, parents: Iterable[tuple[str, str]], view: View) -> dict[str, Any]:
+def _node(row: sqlite3.Row, parents: Iterable[tuple[str, str]], owner_id: str) -> dict[str, Any]:
     # `parents` has the folders; album membership shows in `parentMap` alone (inferred).
     parent_map: dict[str, list[str]] = {}
     folders: list[str] = []
@@ -116,7 +107,7 @@ def _node(store: Store, row: sqlite3.Row, parents: Iterable[tuple[str, str]], vi
         "kind": kind,
         "version": row["version"],
         "status": status,
-        "ownerId": store.owner_id,
+        "ownerId": owner_id,
         "createdBy": row["created_by"],
         "eTagResponse": etag(row),
         "createdDate": iso(row["created"]),
@@ -140,14 +131,6 @@ def _node(store: Store, row: sqlite3.Row, parents: Iterable[tuple[str, str]], vi
         node["collectionProperties"] = {"covers": []}
     if row["size"] is not None:
         node["contentProperties"] = _content(row)
-        if view.temp_link_base:
-            node["tempLink"] = signing.sign_url(
-                store,
-                view.temp_link_base,
-                node_id,
-                {},
-                life_s=signing.TEMP_LINK_LIFE_S,
-            )
     return node
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from ap_remote_emulator.blobs import is_full, make_folder
-from ap_remote_emulator.derive import thumbnails
 from ap_remote_emulator.errors import NoRenditionError, StoreDamagedError, StoreFullError
 from ap_remote_emulator.library.nodes import find
 from ap_remote_emulator.library.store import Store
@@ -25,6 +24,8 @@ def rendition(store: Store, node_id: str, width: int, height: int) -> Path:
         StoreDamagedError: its bytes are missing.
         StoreFullError: no room is left to keep it.
     """
+    from ap_remote_emulator.derive import thumbnails
+
     width, height = min(width, thumbnails.MAX_SIDE), min(height, thumbnails.MAX_SIDE)
     with store.read() as connection:
         row = find(connection, node_id)
@@ -33,10 +34,10 @@ def rendition(store: Store, node_id: str, width: int, height: int) -> Path:
     sha = row["sha"]
     if sha is None or not (source := store.blobs.path(sha)).exists():
         raise StoreDamagedError(node_id)
-    target: Path = store.data / "thumbnails" / sha[:2] / f"{sha}-{width}x{height}.jpg"
+    target = store.blobs.rendition_path(sha, width, height)
     if target.exists():
         return target
-    picture = thumbnails.make(source, width, height)
+    picture = thumbnails.make(source, width, height, video=row["media"] == "VIDEOS")
     if picture is None:
         raise NoRenditionError(f"Node {node_id} has no rendition")
     try:

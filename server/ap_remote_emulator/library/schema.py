@@ -50,7 +50,8 @@ CREATE TABLE nodes (
     location_key TEXT,
     image TEXT,                 -- JSON object
     video TEXT,                 -- JSON object
-    address TEXT                -- JSON object
+    address TEXT,               -- JSON object
+    body BLOB                   -- the whole node as JSON; NULL from a change until its transaction ends
 );
 -- Status leads, because every listing asks for one; the kind at the end lets a page be found without touching the rows.
 CREATE INDEX nodes_by_kind ON nodes (status, kind, id);

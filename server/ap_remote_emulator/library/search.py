@@ -10,8 +10,8 @@ import msgspec
 
 from ap_remote_emulator.errors import BadRequestError
 from ap_remote_emulator.library.listing import MAX_LIMIT, Source, count, fetch, read_number
-from ap_remote_emulator.library.rendering import View, render
 from ap_remote_emulator.library.store import Store
+from ap_remote_emulator.library.views import View, show
 from ap_remote_emulator.query import compile_search, parse_search, parse_search_sort
 
 CATEGORIES: Final = (
@@ -51,10 +51,10 @@ def search(store: Store, parameters: Mapping[str, str], view: View) -> dict[str,
     bucket = _bucket(parameters.get("groupByForTime", ""))
     source = _source(parameters.get("filters", ""), view)
     with store.read() as connection:
-        rows = fetch(connection, source, order=order, limit=limit, offset=offset)
+        ids = fetch(connection, source, order=order, limit=limit, offset=offset)
         return {
             "count": count(store, connection, source),
-            "data": render(store, connection, rows, view),
+            "data": show(store, connection, ids, view),
             "aggregations": _inline(store, connection, source, bucket),
             "nodeToSearchScoreMap": {},
         }

@@ -21,6 +21,7 @@ from ap_remote_emulator.blobs import Blobs, make_folder
 from ap_remote_emulator.clock import Clock
 from ap_remote_emulator.errors import StoreError, StoreFullError
 from ap_remote_emulator.library import schema
+from ap_remote_emulator.library.rendering import render_changed
 
 _BUSY_SECONDS: Final = 60.0
 _REMEMBERED: Final = 64
@@ -69,13 +70,14 @@ class Write:
     def touch(self, node_id: str) -> None:
         """Count a change of a node: its version, its date, its place in the delta stream."""
         self.execute(
-            "UPDATE nodes SET version = version + 1, modified = ?, seq = ? WHERE id = ?",
+            "UPDATE nodes SET version = version + 1, modified = ?, seq = ?, body = NULL WHERE id = ?",
             (self.now, self.next_seq(), node_id),
         )
 
-    def flush(self) -> None:
-        """Keep the number of the last change."""
+    def flush(self, owner_id: str) -> None:
+        """Keep the number of the last change, and the JSON of what changed."""
         if self._seq != self._first:
+            render_changed(self.connection, owner_id, self._first)
             self.execute("UPDATE meta SET value = ? WHERE key = 'seq'", (self._seq,))
 
 
@@ -151,7 +153,7 @@ class Store:
                 connection.execute("BEGIN IMMEDIATE")
                 write = Write(connection, self.clock.now())
                 yield write
-                write.flush()
+                write.flush(self.owner_id)
                 connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
@@ -238,6 +240,8 @@ def open_store(data: Path, *, clock: Clock | None = None) -> Store:
         store = Store(data, Blobs(data), clock or Clock())
         with _first_come(data), store.connection() as connection:
             _create(connection, store.clock.now())
+    except StoreError:
+        raise
     except OSError as error:
         raise StoreError(f"cannot use {data} as a store: {error.strerror or error}") from error
     except sqlite3.DatabaseError as error:
@@ -276,7 +280,7 @@ def _create(connection: sqlite3.Connection, now: int) -> None:
         )
         write = Write(connection, now)
         _plant(write)
-        write.flush()
+        write.flush(owner)
     connection.execute("COMMIT")
 
 

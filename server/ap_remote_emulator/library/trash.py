@@ -15,8 +15,8 @@ import msgspec
 from ap_remote_emulator.errors import BadRequestError, ForbiddenError, NameTakenError, NodeNotFoundError
 from ap_remote_emulator.library import names
 from ap_remote_emulator.library.nodes import ALBUM, add_edge, find, folder_parents, id_list, rename, root_id
-from ap_remote_emulator.library.rendering import View, render
 from ap_remote_emulator.library.store import Store, Write
+from ap_remote_emulator.library.views import View, show
 
 MAX_BATCH: Final = 50
 _DESCENDANTS: Final = """
@@ -62,8 +62,7 @@ def change(store: Store, body: Mapping[str, Any]) -> dict[str, Any]:
                 trash(write, node_id)
             else:
                 restore(write, node_id, rename_taken=body.get("conflictResolution") == "RENAME")
-        rows = [find(write, node_id) for node_id in ids]
-        return {"count": len(rows), "data": render(store, write.connection, rows, View())}
+        return {"count": len(ids), "data": show(store, write.connection, ids, View())}
 
 
 def trash(write: Write, node_id: str) -> None:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from ap_remote_emulator.blobs import Upload
-from ap_remote_emulator.derive import Derived, derive
 from ap_remote_emulator.errors import BadRequestError, DuplicateContentError, ForbiddenError, InvalidFilterError
 from ap_remote_emulator.library import names
 from ap_remote_emulator.library.nodes import find, find_folder, insert, make_path, set_tags
-from ap_remote_emulator.library.rendering import View, render_one
 from ap_remote_emulator.library.store import Sql, Store, Write
+from ap_remote_emulator.library.views import View, show_one
 from ap_remote_emulator.query import name_key
 from ap_remote_emulator.query.fields import read_date
 from ap_remote_emulator.query.tree import Term
+
+if TYPE_CHECKING:
+    from ap_remote_emulator.derive import Derived
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -76,7 +78,7 @@ def precheck(store: Store, wish: Wish) -> None:
             _check_place(connection, wish, wish.parent_id)
 
 
-def commit(store: Store, upload: Upload, wish: Wish) -> dict[str, Any]:
+def commit(store: Store, upload: Upload, wish: Wish) -> msgspec.Raw:
     """Make a node of a body that has arrived whole; return it.
 
     Raises:
@@ -85,6 +87,8 @@ def commit(store: Store, upload: Upload, wish: Wish) -> dict[str, Any]:
         DuplicateContentError: the account holds these bytes, even if only in the trash.
         StoreFullError: no room is left.
     """
+    from ap_remote_emulator.derive import derive
+
     upload.finish()
     derived = derive(upload.path, wish.name)
     with store.write() as write:
@@ -99,10 +103,10 @@ def commit(store: Store, upload: Upload, wish: Wish) -> dict[str, Any]:
             "UPDATE nodes SET favorite = ?, hidden = ? WHERE id = ?",
             (int(wish.favorite), int(wish.hidden), node_id),
         )
-        return render_one(store, write.connection, node_id, View())
+        return show_one(store, write.connection, node_id, View())
 
 
-def overwrite(store: Store, upload: Upload, node_id: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+def overwrite(store: Store, upload: Upload, node_id: str, parameters: Mapping[str, str]) -> msgspec.Raw:
     """Give a file other bytes; its name and place stay. Return the node.
 
     Raises:
@@ -111,6 +115,8 @@ def overwrite(store: Store, upload: Upload, node_id: str, parameters: Mapping[st
         DuplicateContentError: another node holds these bytes.
         StoreFullError: no room is left.
     """
+    from ap_remote_emulator.derive import derive
+
     with store.read() as connection:
         row = find(connection, node_id)
     upload.finish()
@@ -128,7 +134,7 @@ def overwrite(store: Store, upload: Upload, node_id: str, parameters: Mapping[st
         _fill(write, node_id, upload, derived, date, version=(row["content_version"] or 0) + 1)
         write.execute("UPDATE nodes SET media = ? WHERE id = ?", (derived.media, node_id))
         write.touch(node_id)
-        node = render_one(store, write.connection, node_id, View())
+        node = show_one(store, write.connection, node_id, View())
     store.collect()
     return node
 

@@ -271,3 +271,19 @@ def test_removing_a_folder_forgets_what_is_below_and_keeps_what_is_elsewhere_too
     assert tree.remove(["P", "unknown"]) == 1
     assert set(tree.ids()) == {"root", "b", "A"}
     assert tree.resolve("b.jpg") == "b"
+
+
+def test_a_way_that_was_walked_is_not_remembered_past_a_write_of_somebody_else(tree: NodeCache):
+    other = NodeCache(tree.folder)
+    assert tree.resolve("Pictures/2023/a.jpg") == "a"
+    other.put([folder("P", "Photos", "root", version=2)])
+    assert tree.resolve("Pictures/2023/a.jpg") is None
+    assert tree.resolve("Photos/2023/a.jpg") == "a"
+    other.expire("P")
+    assert tree.find("Photos/2023/a.jpg", since=50.0) == Stale("P", "Photos")
+    other.close()
+
+
+def test_a_way_that_was_walked_long_ago_is_not_good_enough_for_one_who_wants_it_fresh(tree: NodeCache):
+    assert isinstance(tree.find("Pictures/2023/a.jpg", since=100.0), Entry)
+    assert tree.find("Pictures/2023/a.jpg", since=101.0) == Stale("root", "")

@@ -186,7 +186,7 @@ async def test_a_picture_bomb_is_refused(client):
     await _thumbnail(client, node["id"], "100", 404)
 
 
-@pytest.mark.parametrize("box", ["0", "x", "1,2,3", "-5", "", "99999999", "١"])
+@pytest.mark.parametrize("box", ["0", "x", "1,2,3", "-5", "", "99999999", "\u0661"])
 async def test_a_senseless_box_is_400(client, jpeg, box):
     node = await client.upload("a.jpg", jpeg())
     await _thumbnail(client, node["id"], box, 400)

@@ -158,6 +158,15 @@ async def test_a_purge_removes_node_and_bytes(client):
     assert check_store(client.store) == []
 
 
+async def test_a_purge_removes_the_thumbnails_too(client, jpeg):
+    file = (await client.upload("x.jpg", jpeg()))["id"]
+    assert (await client.http.get(f"/v1/thumbnail/{file}")).status_code == 200
+    kept = client.store.data / "thumbnails"
+    assert len(list(kept.rglob("*.jpg"))) == 1
+    await client.post("bulk/nodes/purge", nodeIds=[file])
+    assert list(kept.rglob("*.jpg")) == []
+
+
 async def test_a_purged_folder_takes_along_what_was_trashed_with_it(client):
     ids = await _tree(client)
     await client.trash(ids["y"])

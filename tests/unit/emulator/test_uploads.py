@@ -14,7 +14,7 @@ from ap_remote_emulator.library.check import check_store
 MD5_A = hashlib.md5(b"a", usedforsecurity=False).hexdigest()
 
 
-async def _v2(client, content, status=201, method="POST", node_id="", headers=None, **query):
+async def _v2(client, content, status=201, method="POST", node_id="", *, headers=None, **query):
     path = f"/v2/upload/{node_id}" if node_id else "/v2/upload"
     return await client.call(method, path, status, params=query, content=content, headers=headers or {})
 

@@ -74,7 +74,7 @@ def old(cache: NodeCache) -> None:
 
 
 @pytest.mark.parametrize("tokens", [True, False])
-async def test_everything_is_in_the_cache_afterwards_and_nothing_else(cache: NodeCache, tokens: bool):
+async def test_everything_is_in_the_cache_afterwards_and_nothing_else(cache: NodeCache, tokens):
     old(cache)
     service = Service(files(450), tokens=tokens)
     report = await synchronise(service, cache)
@@ -113,7 +113,7 @@ async def test_more_nodes_of_one_moment_than_can_be_listed_are_an_error(cache: N
 
 
 @pytest.mark.parametrize("tokens", [True, False])
-async def test_a_sync_that_breaks_off_drops_nothing_and_keeps_what_came(cache: NodeCache, tokens: bool):
+async def test_a_sync_that_breaks_off_drops_nothing_and_keeps_what_came(cache: NodeCache, tokens):
     old(cache)
     service = Service(files(900), tokens=tokens)
 

@@ -1,0 +1,95 @@
+"""The way from the root down to a path, and how far the cache can be trusted on it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from ap_remote.cache import records
+from ap_remote.cache.view import View
+from ap_remote.model import Entry
+from ap_remote.remote import paths
+
+_KEPT: Final = 4096
+"""Folders whose way from the root is remembered."""
+
+
+class Stale(msgspec.Struct, frozen=True):
+    """A lookup came to a folder whose children are not known well enough."""
+
+    folder: str | None
+    """Its id; ``None``: not even the root is known."""
+    path: str
+
+
+class Walked(msgspec.Struct, frozen=True, gc=False):
+    """A folder that a walk came to."""
+
+    key: bytes
+    path: str
+    """As its names are stored."""
+    listed: float
+    """When its children, and those of every folder above, were known at least."""
+
+
+class Walks:
+    """Walks, remembering the folders they ended in for as long as nobody writes to the store."""
+
+    def __init__(self) -> None:
+        self._moment = -1
+        self._kept: dict[str, Walked] = {}
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+
+    def walk(self, view: View, path: str, since: float) -> Entry | Stale | None:
+        """Return what is at *path*; see :meth:`ap_remote.cache.nodes.NodeCache.find`."""
+        moment = view.moment()
+        if moment != self._moment:
+            self._kept.clear()
+            self._moment = moment
+        parent, name = paths.split(path)
+        folder = self._kept.get(parent)
+        if folder is None or folder.listed < since:
+            found = _walk_folders(view, parent, since, judge=bool(name))
+            if not isinstance(found, Walked):
+                return found
+            folder = found
+            if len(self._kept) < _KEPT:
+                self._kept[parent] = folder
+        if not name:
+            root = view.record(folder.key.decode())
+            return Stale(None, "") if root is None else records.to_entry(root, "")
+        child = view.child(view.children_cursor(), folder.key, paths.fold(name))
+        if child is None:
+            return None
+        record = records.decode(child[1])
+        return records.to_entry(record, f"{folder.path}/{record.name}" if folder.path else record.name)
+
+
+def _walk_folders(view: View, path: str, since: float, *, judge: bool) -> Walked | Stale | None:
+    """Walk down to a folder whose children, and those of the folders above, are known as of *since*."""
+    key = view.root_key()
+    if key is None:
+        return Stale(None, "")
+    completed = view.completed()
+    cursor = view.children_cursor()
+    at = ""
+    listed = view.listed_at(key, completed)
+    for name in paths.components(path):
+        if listed < since:
+            return Stale(key.decode(), at)
+        found = view.child(cursor, key, paths.fold(name))
+        if found is None:
+            return None
+        key, raw = found
+        head = records.head(raw)
+        if head.kind != records.FOLDER:
+            return None
+        at = f"{at}/{head.name}" if at else head.name
+        listed = min(listed, view.listed_at(key, completed))
+    if judge and listed < since:
+        return Stale(key.decode(), at)
+    return Walked(key, at, listed)

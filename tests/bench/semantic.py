@@ -1,0 +1,225 @@
+"""Semantic search: the index build against a bare loop over the same model and files, a search against bare FAISS."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ap_remote.backends.memory import MemoryRemote
+from ap_remote.config import Account, Settings
+from ap_remote.connect import connect
+from ap_remote.errors import NotFoundError
+from ap_remote.model import Entry, Kind, NodeId, Ref
+from ap_remote.remote.features import SupportsThumbnails
+from ap_remote.semantic import SemanticIndex, load_encoder
+from ap_remote.transfer import plan_upload, upload
+from tests.bench.report import Figure
+from tests.bench.service import service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+PHOTOS = 160
+VECTORS = 100_000
+DIM = 384
+_BATCH = 16
+_QUESTIONS = 60
+
+
+def run() -> Iterator[Figure]:
+    """Yield this family's figures."""
+    yield from _search()
+    with tempfile.TemporaryDirectory() as folder, service(Path(folder, "data")) as started:
+        yield from asyncio.run(_build(Path(folder), started))
+
+
+async def _build(folder: Path, started: dict[str, Any]) -> list[Figure]:
+    originals = folder / "originals"
+    originals.mkdir()
+    await asyncio.to_thread(_photographs, originals)
+    account = Account(name="bench", kind="service", url=started["url"], credentials=started["credentials"])
+    settings = Settings(home=folder / "home", file=folder / "config.toml", accounts={"bench": account}, max_age=3600)
+    encoder = load_encoder("offline", cache=folder / "encoder")
+    async with connect("bench:", settings=settings) as remote:
+        await upload(remote, plan_upload([f"{originals}/"], "Pictures"))
+        files = sorted(originals.iterdir())
+        await asyncio.to_thread(_bare_loop, encoder, files[:_BATCH])
+        cold = await SemanticIndex(folder / "cold", encoder).build(remote)
+        thumbnails = folder / "thumbnails"
+        await _save_thumbnails(remote, thumbnails, encoder.thumbnail_size)
+        warm = await SemanticIndex(folder / "warm", encoder).build(remote)
+    over_originals = await asyncio.to_thread(_bare_loop, encoder, files)
+    over_thumbnails = await asyncio.to_thread(_bare_loop, encoder, sorted(thumbnails.iterdir()))
+    return [
+        _rate("index.build", warm.encoded / warm.seconds, over_thumbnails, "the same thumbnails as local files", warm),
+        _rate("index.build.first", cold.encoded / cold.seconds, over_originals, "the originals as local files", cold),
+    ]
+
+
+def _rate(name: str, value: float, peer: float, files: str, report: Any) -> Figure:
+    return Figure(
+        bench=name,
+        value=round(value, 1),
+        unit="images/s",
+        aim=0.9,
+        peer=f"a bare loop of the same model over {files} (aim is for the ratio)",
+        peer_value=round(peer, 1),
+        ratio=round(value / peer, 2),
+        detail={"images": report.encoded, "stages_s": {key: round(each, 2) for key, each in report.stages.items()}},
+    )
+
+
+def _photographs(folder: Path) -> None:
+    """Write photographs of 1600 by 1200 pixels, all different, cut from those that scikit-image ships."""
+    from PIL import Image
+    from skimage import data
+
+    sources = [
+        Image.fromarray(getattr(data, name)()).convert("RGB") for name in ("chelsea", "coffee", "astronaut", "rocket")
+    ]
+    random = np.random.default_rng(5)
+    for number in range(PHOTOS):
+        source = sources[number % len(sources)]
+        width, height = source.size
+        left, top = random.uniform(0, 0.2, 2) * (width, height)
+        box = (left, top, left + 0.8 * width, top + 0.8 * height)
+        source.resize((1600, 1200), box=box).save(folder / f"IMG_{number:04d}.jpg", quality=88)
+
+
+async def _save_thumbnails(remote: Any, folder: Path, size: int) -> None:
+    if not isinstance(remote, SupportsThumbnails):
+        raise TypeError("the remote makes no thumbnails")
+    await asyncio.to_thread(folder.mkdir)
+    async for entry in remote.search("type:(PHOTOS)"):  # type: ignore[attr-defined]  # a remote, and more than that
+        picture = await remote.thumbnail(NodeId(entry.id), size=size)
+        await asyncio.to_thread((folder / entry.name).write_bytes, picture)
+
+
+def _bare_loop(encoder: Any, files: list[Path]) -> float:
+    """Open, decode, encode, batch by batch, one thing after the other; returns images per second."""
+    from PIL import Image, ImageOps
+
+    begun = time.perf_counter()
+    for start in range(0, len(files), _BATCH):
+        images = []
+        for file in files[start : start + _BATCH]:
+            with Image.open(io.BytesIO(file.read_bytes())) as image:
+                image.draft("RGB", (encoder.thumbnail_size, encoder.thumbnail_size))
+                images.append(encoder.prepare(ImageOps.exif_transpose(image).convert("RGB")))
+        encoder.encode_prepared(images, top=5)
+    return len(files) / (time.perf_counter() - begun)
+
+
+class _Directions:
+    """An encoder whose texts are made-up unit vectors: what is timed is the search, not a model."""
+
+    spec = "directions"
+    fingerprint = "bench-directions"
+    dim = DIM
+    device = "cpu"
+    thumbnail_size = 32
+
+    def load(self) -> None:
+        """Have nothing to load."""
+
+    def encode_texts(self, texts: list[str]) -> NDArray[np.float32]:
+        """Return a direction for each text."""
+        return np.concatenate([_unit(np.random.default_rng(int(text)), 1) for text in texts])
+
+    def encode_images(self, images: list[Any]) -> NDArray[np.float32]:
+        """Refuse: there are none."""
+        raise NotImplementedError(f"{len(images)} images, but only texts are asked for")
+
+
+class _Rows(MemoryRemote):
+    """A remote whose entries are made when they are asked for."""
+
+    async def stat(self, target: Ref, *, fresh: bool = False) -> Entry:
+        """Return the entry of an id."""
+        del fresh
+        if not isinstance(target, NodeId):
+            raise NotFoundError(str(target))
+        return Entry(
+            path=f"{target.value}.jpg",
+            name=f"{target.value}.jpg",
+            id=target.value,
+            kind=Kind.FILE,
+            md5=_md5(target.value),
+        )
+
+
+def _md5(node_id: str) -> str:
+    return hashlib.md5(node_id.encode(), usedforsecurity=False).hexdigest()
+
+
+def _unit(random: np.random.Generator, count: int) -> NDArray[np.float32]:
+    vectors = random.normal(size=(count, DIM)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def _search() -> Iterator[Figure]:
+    import faiss
+
+    from ap_remote.semantic.shards import Record
+    from ap_remote.semantic.store import EmbeddingStore
+
+    encoder = _Directions()
+    vectors = _unit(np.random.default_rng(1), VECTORS)
+    ids = [f"node{number:018d}" for number in range(VECTORS)]
+    with tempfile.TemporaryDirectory() as folder:
+        with EmbeddingStore(Path(folder), write=True) as store:
+            store.begin(encoder.fingerprint, encoder.spec, DIM)
+            for start in range(0, VECTORS, 20_000):
+                part = slice(start, start + 20_000)
+                store.append(encoder.fingerprint, vectors[part], [Record(_md5(each)) for each in ids[part]])
+            store.point(((each, _md5(each), f"{each}.jpg") for each in ids), complete=True)
+            store.catalog.activate(encoder.fingerprint)
+        index = SemanticIndex(Path(folder), encoder)
+        begun = time.perf_counter()
+        first = asyncio.run(index.search(_Rows(), text="0", limit=20))
+        loading = time.perf_counter() - begun
+        bare = faiss.index_factory(DIM, "SQfp16", faiss.METRIC_INNER_PRODUCT)
+        bare.train(vectors[:1000])
+        bare.add(vectors)
+        ours, peer = asyncio.run(_ask(index, bare, encoder))
+    yield Figure(
+        bench="search.text",
+        value=round(ours * 1e3, 2),
+        unit="ms",
+        aim=1.2,
+        peer="the bare FAISS call over the same vectors (aim is for the ratio)",
+        peer_value=round(peer * 1e3, 2),
+        ratio=round(ours / peer, 2),
+        detail={
+            "vectors": VECTORS,
+            "dim": DIM,
+            "median_of": _QUESTIONS,
+            "first_s": round(loading, 2),
+            "hits": len(first),
+        },
+    )
+
+
+async def _ask(index: SemanticIndex, bare: Any, encoder: _Directions) -> tuple[float, float]:
+    """Return the medians of our search and of the bare call, taken in turns."""
+    remote = _Rows()
+    ours, peer = [], []
+    for number in range(_QUESTIONS):
+        vector = encoder.encode_texts([str(number)])
+        begun = time.perf_counter()
+        bare.search(vector, 48)
+        peer.append(time.perf_counter() - begun)
+        begun = time.perf_counter()
+        await index.search(remote, text=str(number), limit=20)
+        ours.append(time.perf_counter() - begun)
+    return statistics.median(ours), statistics.median(peer)
