@@ -204,7 +204,7 @@ def _name(themes: Sequence[tuple[NDArray[np.int64], float]], library: _Library, 
     taken: Counter[str] = Counter()
     called = []
     for members, _ in themes:
-        # What is most of the library cannot stand out from it: the more a theme is, the less the rest is held against it.
+        # What is most of the library cannot stand out from it: the larger a theme, the less the rest counts.
         share = len(members) / library.size
         lift = names.vectors @ (library.vectors[members].mean(axis=0) - (1 - share) * library.middle)
         best = np.argsort(-lift)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ap_remote.semantic.encoder import Encoder, SupportsLabels, load_encoder
+from ap_remote.semantic.encoder import Encoder, SupportsLabels
 from ap_remote.semantic.library import SemanticIndex
+from ap_remote.semantic.registry import load_encoder
 from ap_remote.semantic.results import BuildReport, Hit, IndexStatus, ItemFailure, Label
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What an encoder promises, and how one is named.
+"""What an encoder promises.
 
 An encoder turns photographs and texts into unit vectors of one space. Vectors of two encoders never meet: each says by
 its *fingerprint* which weights, preprocessing and prompts it is made of.
@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 
-from ap_remote.errors import EncoderError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -37,7 +34,7 @@ class Encoder(Protocol):
 
     @property
     def spec(self) -> str:
-        """The name that :func:`load_encoder` takes."""
+        """The name that :func:`ap_remote.semantic.registry.load_encoder` takes."""
         ...
 
     @property
@@ -103,27 +100,3 @@ class SupportsPreparation(Protocol):
     def encode_prepared(self, batch: Sequence[NDArray[np.float32]], *, top: int = 0) -> Encoded:
         """Encode what :meth:`prepare` made; the *top* labels of each come along where there is a classifier."""
         ...
-
-
-def load_encoder(spec: str = "offline", *, cache: Path | None = None, device: str | None = None) -> Encoder:
-    """Return the encoder of that name. Weights are read when they are first needed.
-
-    Args:
-        spec: ``offline`` (weights come with installed packages), ``open_clip:MODEL/TAG``, or ``local-dir:/path``.
-        cache: a folder for what is dear to compute and follows from the weights alone.
-        device: ``cpu`` or ``cuda``; by default CUDA where it is there.
-
-    Raises:
-        EncoderError: no such encoder, or its weights are missing.
-        MissingExtraError: a library is not installed.
-    """
-    if spec == "offline":
-        from ap_remote.semantic.conse import ConseEncoder
-
-        return ConseEncoder(cache=cache, device=device)
-    if spec.startswith(("open_clip:", "local-dir:")):
-        from ap_remote.semantic.clip import ClipEncoder
-
-        return ClipEncoder(spec, cache=cache, device=device)
-    message = f"no encoder is named {spec!r}; known are offline, open_clip:MODEL/TAG and local-dir:/path"
-    raise EncoderError(message)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ap_remote.errors import ConfigError, EncoderError, NotFoundError, StoreError
 from ap_remote.model import NodeId, Status
-from ap_remote.semantic.encoder import Encoder, load_encoder
+from ap_remote.semantic.encoder import Encoder
 from ap_remote.semantic.extras import need
+from ap_remote.semantic.registry import load_encoder
 from ap_remote.semantic.results import Hit, IndexStatus, Label
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class SemanticIndex:
 
         Args:
             folder: keeps catalogue, vectors, index and what encoders keep.
-            encoder: an encoder, or what :func:`~ap_remote.semantic.encoder.load_encoder` takes.
+            encoder: an encoder, or what :func:`~ap_remote.semantic.registry.load_encoder` takes.
         """
         self.folder = folder
         self._wanted = encoder

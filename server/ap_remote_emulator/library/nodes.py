@@ -230,13 +230,14 @@ def remove_child(write: Write, parent: sqlite3.Row, child: sqlite3.Row) -> None:
     """
     if not _edge(write, parent["id"], child["id"]):
         return
-    if parent["kind"] == "FOLDER" and folder_parents(write, child["id"]) == [parent["id"]]:
+    if parent["kind"] == "FOLDER" and not _other_place(write, parent["id"], child):
         root = root_id(write)
         if parent["id"] == root:
             raise BadRequestError(f"{child['id']} has no other parent")
         if child["status"] == "AVAILABLE":
             names.refuse_taken(write, root, child["name"])
-        add_edge(write, root, "FOLDER", child["id"], child["name_key"], live=child["status"] == "AVAILABLE")
+        if not _edge(write, root, child["id"]):
+            add_edge(write, root, "FOLDER", child["id"], child["name_key"], live=child["status"] == "AVAILABLE")
     write.execute("DELETE FROM edges WHERE parent_id = ? AND child_id = ?", (parent["id"], child["id"]))
     write.touch(child["id"])
 
@@ -290,6 +291,12 @@ def id_list(value: Any) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise BadRequestError("A list of node ids is needed")
     return list(dict.fromkeys(value))
+
+
+def _other_place(write: Write, parent_id: str, child: sqlite3.Row) -> bool:
+    """Whether a node has another folder; for what is alive one in the trash does not count."""
+    others = [find(write, other) for other in folder_parents(write, child["id"]) if other != parent_id]
+    return any(child["status"] != "AVAILABLE" or other["status"] == "AVAILABLE" for other in others)
 
 
 def _edge(write: Write, parent_id: str, child_id: str) -> bool:

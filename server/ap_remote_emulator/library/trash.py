@@ -176,7 +176,7 @@ def _descendants(write: Write, ids: Iterable[str]) -> list[str]:
 def _only_below(write: Write, node_id: str, *, live: bool) -> list[str]:
     """Return a node and the descendants that have no other folder to stay in.
 
-    With *live*, a folder in the trash is no place to stay, and descendants in the trash are left out.
+    A folder in the trash is no place to stay for what is alive. With *live*, descendants in the trash are left out.
     """
     inside = dict.fromkeys(_descendants(write, [node_id]))
     if live:
@@ -187,19 +187,20 @@ def _only_below(write: Write, node_id: str, *, live: bool) -> list[str]:
     while changed:
         changed = False
         for each in list(inside):
-            if each != node_id and _stays(write, each, inside, live=live):
+            if each != node_id and _stays(write, each, inside):
                 del inside[each]
                 changed = True
     return list(inside)
 
 
-def _stays(write: Write, node_id: str, inside: Mapping[str, None], *, live: bool) -> bool:
+def _stays(write: Write, node_id: str, inside: Mapping[str, None]) -> bool:
+    alive = find(write, node_id)["status"] == "AVAILABLE"
     parents = write.execute(
         "SELECT p.id, p.status FROM edges e JOIN nodes p ON p.id = e.parent_id"
         " WHERE e.child_id = ? AND e.parent_kind <> 'VISUAL_COLLECTION'",
         (node_id,),
     )
-    return any(parent not in inside and (not live or status == "AVAILABLE") for parent, status in parents)
+    return any(parent not in inside and (not alive or status == "AVAILABLE") for parent, status in parents)
 
 
 def _revive_above(write: Write, node_id: str, *, rename_taken: bool) -> None:

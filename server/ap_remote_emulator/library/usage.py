@@ -27,8 +27,9 @@ def usage(store: Store) -> dict[str, Any]:
     answer: dict[str, Any] = {"lastCalculated": iso(store.clock.now())}
     answer |= {name: _share(name, 0, 0) for name in ("other", "doc", "photo", "video")}
     with store.read() as connection:
-        for name, number, size in connection.execute(_CLASSES):
-            answer[name] = _share(name, size, number)
+        found = store.remembered(connection, ("usage",), lambda: connection.execute(_CLASSES).fetchall())
+    for name, number, size in found:
+        answer[name] = _share(name, size, number)
     return answer
 
 

@@ -125,6 +125,17 @@ async def test_a_node_in_two_folders_survives_the_loss_of_one(client):
     assert check_store(client.store) == []
 
 
+async def test_a_folder_in_the_trash_is_no_place_for_the_living(client):
+    ids = await _tree(client)
+    other = await client.folder("other")
+    await client.patch(f"nodes/{other}/children", op="add", value=[ids["x"]])
+    await client.trash(ids["a"])
+    assert await client.post("bulk/nodes/purge", nodeIds=[other]) == {"errorMap": {other: 400}}
+    await client.patch(f"nodes/{other}/children", op="remove", value=[ids["x"]])
+    assert await client.root() in (await client.get(f"nodes/{ids['x']}"))["parents"]
+    assert await client.post("bulk/nodes/purge", nodeIds=[other]) == {"errorMap": {}}
+
+
 async def test_a_trashed_album_keeps_its_photos(client):
     album = await client.album("trip")
     file = (await client.upload("x.txt", b"x"))["id"]

@@ -10,14 +10,14 @@ from ap_remote.semantic import SemanticIndex
 from tests.unit.organise.library import COLOURS, account, albums, tree
 from tests.unit.semantic.planted import PlantedEncoder, picture
 
+WORDS = {"rose": "red", "sea": "blue", "ocean": "blue", "grass": "lime"}
+
 
 class Painter(PlantedEncoder):
     """Knows flowers by their red, the sea by its blue and grass by its green."""
 
-    _WORDS = {"rose": "red", "sea": "blue", "ocean": "blue", "grass": "lime"}
-
     def encode_texts(self, texts):
-        return super().encode_texts([self._WORDS.get(text, text) for text in texts])
+        return super().encode_texts([WORDS.get(text, text) for text in texts])
 
 
 @pytest.fixture

