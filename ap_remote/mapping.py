@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -134,7 +135,9 @@ def _from_address(address: Address, label: str | None) -> Place:
     latitude, longitude = _position(_number(address.latitude), _number(address.longitude))
     country = _iso3(address.country_code) if address.country_code else None
     if label is None and country:
-        label = "#".join(part.replace("#", " ") for part in (country, address.state or "", address.city or ""))
+        # (inferred) a region is its ISO 3166-2 code, as in `CAN#BC#Vancouver`; the address spells it out.
+        parts = (country, _subdivision(country, address.state or ""), address.city or "")
+        label = "#".join(part.replace("#", " ") for part in parts if part)
     return Place(
         latitude=latitude,
         longitude=longitude,
@@ -158,6 +161,23 @@ def _iso3(code: str) -> str:
 
     found = pycountry.countries.get(alpha_2=code.upper())
     return str(found.alpha_3) if found else code.upper()
+
+
+@lru_cache(maxsize=2048)
+def _subdivision(country: str, state: str) -> str:
+    """Return a state's code without its country's; what is no known name, a code perhaps, stays as it is."""
+    import pycountry  # reads its tables when it is first asked
+
+    known = pycountry.countries.get(alpha_3=country)
+    rows = pycountry.subdivisions.get(country_code=known.alpha_2) if known else None  # type: ignore[no-untyped-call]  # it has half its types
+    found = next((row.code for row in rows or () if _bare(row.name) == _bare(state)), None)
+    return str(found).partition("-")[2] if found else state
+
+
+def _bare(name: str) -> str:
+    """Return a name without accents and case: sources spell `Île-de-France` in several ways."""
+    letters = unicodedata.normalize("NFKD", name)
+    return "".join(each for each in letters if not unicodedata.combining(each)).casefold().replace("-", " ")
 
 
 def _coordinates(location: str | None) -> tuple[float | None, float | None]:

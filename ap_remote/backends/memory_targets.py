@@ -116,7 +116,4 @@ class Targets:
                 yield from self.listed(here, each, recursive=True)
 
     def _inside(self, path: str, node: Node | None) -> Sequence[tuple[str, Node]]:
-        if node is None or paths.is_view(path):
-            return self._views.inside(path)
-        nodes = self._tree.members(node) if node.kind is Kind.ALBUM else self._tree.ordered(node)
-        return [(each.name, each) for each in nodes]
+        return self._views.inside(path) if node is None else self._views.within(node, path)

@@ -55,7 +55,14 @@ class Views:
                 return _named(sorted(self._tree.trashed(), key=lambda node: (paths.fold(node.name), node.id)))
             case paths.VIEWS:
                 return ()
-        node = self.node(path)
+        return self.within(self.node(path), path)
+
+    def within(self, node: Node, path: str) -> Sequence[tuple[str, Node]]:
+        """Return what lies directly in an album or a folder that is seen at *path*, each with its name there.
+
+        Raises:
+            IsFileError: it is neither.
+        """
         if node.kind is Kind.ALBUM:
             return _named(self._tree.members(node))
         if node.kind is not Kind.FOLDER:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -21,6 +22,7 @@ PlanId = Annotated[
     str | None, typer.Argument(metavar="[PLAN]", help="A plan's id or its first characters; the default is the newest.")
 ]
 _SAMPLES = 3
+_JOURNAL = ".journal.jsonl"
 
 
 @group.command()
@@ -83,7 +85,7 @@ def apply(spec: Spec = None, plan_id: PlanId = None, *, yes: Yes = False, json: 
         remote, _ = resolve(spec)
         async with remote:
             with counting_bar("albums") as progress:
-                report = await organise.apply(remote, chosen, file.with_suffix(".journal.jsonl"), progress=progress)
+                report = await organise.apply(remote, chosen, file.with_suffix(_JOURNAL), progress=progress)
         added = sum(album.members for album in report.albums)
         if json:
             json_line(report)
@@ -100,12 +102,16 @@ def undo(spec: Spec = None, plan_id: PlanId = None, *, json: Json = False) -> No
     """Take the albums of an applied plan away again."""
     from ap_remote import organise
 
-    journal = _file(spec, plan_id).with_suffix(".journal.jsonl")
+    journal = _file(spec, plan_id).with_suffix(_JOURNAL)
+    if not journal.exists():
+        raise PlanError(f"the plan {journal.name.partition('.')[0]} is not applied, so there is nothing to undo")
 
     async def take_back() -> None:
         remote, _ = resolve(spec)
         async with remote:
             report = await organise.undo(remote, journal)
+        # The plan may be applied anew; what was done and undone stays on record under a name of its own.
+        journal.rename(journal.with_name(f"{journal.stem}.undone-{time.time_ns()}.jsonl"))
         if json:
             json_line(report)
         else:

@@ -9,7 +9,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ap_remote.errors import ConfigError, EncoderError, NotFoundError, StoreError
-from ap_remote.model import NodeId, Status
+from ap_remote.model import NodeId
+from ap_remote.semantic import answers
 from ap_remote.semantic.encoder import Encoder
 from ap_remote.semantic.extras import need
 from ap_remote.semantic.registry import load_encoder
@@ -50,20 +51,6 @@ class _Serving(NamedTuple):
     generation: Generation
     watermark: Watermark
     vectors: FaissIndex
-
-
-class _Question(NamedTuple):
-    """What is searched for, ready to be compared."""
-
-    vector: NDArray[np.float32]
-    """``[1, dim]``"""
-    wanted: str
-    """What a person asked for, in words."""
-    query: str
-    found: dict[str, list[Entry]] | None
-    """What *query* finds, by md5; ``None`` without a query."""
-    own: int | None
-    """The row of the photograph that is searched by, which is no answer."""
 
 
 class SemanticIndex:
@@ -172,9 +159,9 @@ class SemanticIndex:
         if limit <= 0:
             return []
         serving = await asyncio.to_thread(self._serve)
-        found = await _by_md5(remote, query) if query else None
+        found = await answers.by_md5(remote, query) if query else None
         vector, own = await self._vector(remote, serving, text, like)
-        question = _Question(vector, _wanted(text, like), query, found, own)
+        question = answers.Question(vector, answers.wanted(text, like), query, found, own)
         return await self._collect(remote, serving, question, limit, min_score)
 
     async def table(self) -> VectorTable:
@@ -307,7 +294,7 @@ class SemanticIndex:
         return vector
 
     async def _collect(
-        self, remote: Remote, serving: _Serving, question: _Question, limit: int, min_score: float | None
+        self, remote: Remote, serving: _Serving, question: answers.Question, limit: int, min_score: float | None
     ) -> list[Hit]:
         """Take neighbours until there are enough that still live, or none is left."""
         found = question.found
@@ -328,9 +315,11 @@ class SemanticIndex:
                 if row == question.own or row not in contents:
                     continue
                 record, nodes = contents[row]
-                living = found.get(record.md5, []) if found is not None else await _living(remote, record.md5, nodes)
+                living = (
+                    found.get(record.md5, []) if found is not None else await answers.living(remote, record.md5, nodes)
+                )
                 if living:
-                    hits.append(_hit(living, score, record, question))
+                    hits.append(answers.hit(living, score, record, question))
                     if len(hits) == limit:
                         return hits
             if k == serving.vectors.size or len(pairs) < k - seen:
@@ -365,50 +354,3 @@ class SemanticIndex:
             vectors=vectors.astype(np.float32),
             labels=tuple(records[int(row)].labels for row in rows),
         )
-
-
-async def _by_md5(remote: Remote, query: str) -> dict[str, list[Entry]]:
-    found: dict[str, list[Entry]] = {}
-    async for entry in remote.search(query):
-        if entry.md5 is not None and entry.is_photo:
-            found.setdefault(entry.md5, []).append(entry)
-    return found
-
-
-async def _living(remote: Remote, md5: str, nodes: list[tuple[str, str]]) -> list[Entry]:
-    """Return the photographs among *nodes* that a search may show: there, not trashed or hidden, not overwritten."""
-    living = []
-    for node, _ in nodes:
-        try:
-            entry = await remote.stat(NodeId(node))
-        except NotFoundError:
-            continue
-        if entry.status is Status.AVAILABLE and not entry.hidden and entry.md5 == md5:
-            living.append(entry)
-    return living
-
-
-def _hit(living: list[Entry], score: float, record: Record, question: _Question) -> Hit:
-    return Hit(
-        entry=living[0],
-        score=score,
-        reason=_reason(score, record, question),
-        labels=record.labels,
-        duplicates=tuple(entry.path for entry in living[1:]),
-    )
-
-
-def _reason(score: float, record: Record, question: _Question) -> str:
-    parts = [f"cosine {score:.2f} with {question.wanted}"]
-    if record.labels:
-        parts.append("looks like " + ", ".join(f"{name} ({share:.0%})" for name, share in record.labels[:3]))
-    if question.query:
-        parts.append(f"matches {question.query}")
-    return "; ".join(parts)
-
-
-def _wanted(text: str | None, like: Path | bytes | NodeId | None) -> str:
-    words = [f"“{text.strip()}”"] if text and text.strip() else []
-    if like is not None:
-        words.append("the picture given")
-    return " and ".join(words)

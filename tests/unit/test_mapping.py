@@ -143,11 +143,11 @@ def test_marks_labels_and_things_come_over() -> None:
         ),
         (
             ContentProperties(location_id="USA#OH#", image=ImageProperties(location="39.9,-83.0")),
-            Place(label="USA#OH#", country="USA", region="OH", latitude=39.9, longitude=-83.0),
+            Place(label="USA#OH", country="USA", region="OH", latitude=39.9, longitude=-83.0),
         ),
         (
             ContentProperties(address=Address(city="Paris", country_code="fr")),
-            Place(label="FRA##Paris", city="Paris", country="FRA"),
+            Place(label="FRA#Paris", city="Paris", country="FRA"),
         ),
         (
             ContentProperties(address=Address(state="BC", city="A#B", country_code="CAN", country="Canada")),
@@ -157,7 +157,7 @@ def test_marks_labels_and_things_come_over() -> None:
             ContentProperties(address=Address(city="Paris"), image=ImageProperties(location="48.8,2.3")),
             Place(city="Paris", latitude=48.8, longitude=2.3),
         ),
-        (ContentProperties(address=Address(country_code="XX")), Place(label="XX##", country="XX")),
+        (ContentProperties(address=Address(country_code="XX")), Place(label="XX", country="XX")),
         (ContentProperties(address=Address(latitude="x", longitude=5)), None),
     ],
 )
