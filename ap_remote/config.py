@@ -106,6 +106,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     )
 
 
+def is_name(name: str) -> bool:
+    """Whether an account may be called so: it names a folder, stands before a colon, and is not a built-in one."""
+    return bool(name) and not any(char in name for char in ":/\\\0") and name not in (LOCAL, "memory", "id", ".", "..")
+
+
 def add_account(settings: Settings, account: Account) -> Settings:
     """Write one more account to the file and return the settings with it."""
     accounts = {**settings.accounts, account.name: account}
@@ -147,7 +152,7 @@ def _account(name: str, fields: dict[str, str], file: Path) -> Account:
     if unknown:
         message = f"{file}: account {name!r} has unknown settings: {', '.join(sorted(unknown))}"
         raise ConfigError(message)
-    if "/" in name or ":" in name or not name:
+    if not is_name(name):
         message = f"{file}: {name!r} cannot be an account's name"
         raise ConfigError(message)
     return msgspec.convert({"kind": "amazon", **fields, "name": name}, Account)

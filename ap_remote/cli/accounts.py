@@ -52,7 +52,7 @@ def add(
         raise ConfigError(f"unknown kind {kind!r}; known are {', '.join(_KINDS)}")
     if kind == "service" and (url is None or credentials is None):
         raise ConfigError("a service needs --url and --credentials (both are printed by `ap emulator`)")
-    if not name or any(char in name for char in ":/\\") or name in (config.LOCAL, "memory", "id"):
+    if not config.is_name(name):
         raise ConfigError(f"{name!r} cannot be an account's name")
     from ap_remote.transport import marketplace_of
 

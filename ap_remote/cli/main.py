@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ap_remote.cli import accounts, find, folders, index, listing, organise, servers, transfers, trash
+from ap_remote.cli import accounts, find, folders, index, listing, login, organise, servers, transfers, trash
 from ap_remote.cli.console import say
 from ap_remote.errors import RemoteError
 
@@ -81,7 +81,7 @@ def options(
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 
-for commands in (listing, transfers, folders, trash, find, index, organise, accounts, servers):
+for commands in (listing, transfers, folders, trash, find, index, organise, login, accounts, servers):
     commands.register(app)
 
 

@@ -143,7 +143,7 @@ def test_marks_labels_and_things_come_over() -> None:
         ),
         (
             ContentProperties(location_id="USA#OH#", image=ImageProperties(location="39.9,-83.0")),
-            Place(label="USA#OH", country="USA", region="OH", latitude=39.9, longitude=-83.0),
+            Place(label="USA#OH#", country="USA", region="OH", latitude=39.9, longitude=-83.0),
         ),
         (
             ContentProperties(address=Address(city="Paris", country_code="fr")),
