@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -54,7 +54,7 @@ class UndoReport(msgspec.Struct, frozen=True, kw_only=True):
     removed: tuple[str, ...]
     """Names of the albums that were put in the trash, or emptied of what the plan had added."""
     notes: tuple[str, ...] = ()
-    """A sentence for each album that was left as it is."""
+    """A sentence for each album that was left as it is, or was gone already."""
 
 
 async def apply(
@@ -96,7 +96,11 @@ async def apply(
         resumed = _begin(book, plan)
         there = await _marked(remote, plan.id)
         if there and not resumed:
-            message = f"the plan {plan.id} was applied already; `ap organise undo` takes its albums away"
+            names = ", ".join(sorted(album.name for album in there.values()))
+            message = (
+                f"the plan {plan.id} was applied already: its albums are there ({names}); undo it by its journal, or "
+                "put them in the trash"
+            )
             raise PlanError(message)
         run = _Run(remote, plan, book, there)
         for number in range(len(plan.folders)):
@@ -135,15 +139,24 @@ async def undo(remote: Remote, journal: Path) -> UndoReport:
             if deed.undone:
                 continue
             album = deed.album or (there[number].id if number in there else None)
-            note = None if album is None else await _take_back(remote, book, number, deed, album)
-            if note is not None:
-                book.write("kept", folder=number, name=deed.name, album=album, note=note)
-                notes.append(note)
-            else:
-                book.write("undone", folder=number, name=deed.name, album=album)
-                if album is not None:
-                    removed.append(deed.name)
+            left = _Left("", final=True) if album is None else await _take_back(remote, book, number, deed, album)
+            if left is not None and left.note:
+                notes.append(left.note)
+            if left is not None and not left.final:
+                book.write("kept", folder=number, name=deed.name, album=album, note=left.note)
+                continue
+            book.write("undone", folder=number, name=deed.name, album=album)
+            if left is None:
+                removed.append(deed.name)
         return UndoReport(plan=start.plan, removed=tuple(removed), notes=tuple(notes))
+
+
+class _Left(NamedTuple):
+    """Why an undo had nothing to do with an album."""
+
+    note: str
+    final: bool
+    """Whether there will be nothing to do next time either."""
 
 
 class _Run:
@@ -165,14 +178,20 @@ class _Run:
         if deed is not None and deed.finished:
             self._report(folder, deed.album or "", len(deed.members))
             return
-        members = [member for member in folder.members if await self._fit(folder, member)]
+        inside = None if folder.album is None else await self._inside(folder.album)
+        why = "the album that it would go into is no longer there" if folder.album and inside is None else None
+        members = [member for member in folder.members if await self._fit(folder, member, why)]
         if not members:
             return
         ids = tuple(member.id for member in members)
         known = self._there.get(number)
         if folder.album is not None:
+            # Whom somebody else put in meanwhile is not ours to take out; whom an interrupted run put in is.
+            ours = set() if deed is None else set(deed.members)
+            ids = tuple(each for each in ids if each in ours or each not in (inside or ()))
             self._book.write("add", folder=number, name=folder.name, album=folder.album, members=ids)
-            await self._add(folder.album, ids)
+            if ids:
+                await self._add(folder.album, ids)
             self._book.write("added", folder=number, name=folder.name, album=folder.album)
             self._report(folder, folder.album, len(ids))
         elif known is not None:
@@ -202,8 +221,19 @@ class _Run:
     def _report(self, folder: PlanFolder, album: str, members: int) -> None:
         self.albums.append(MadeAlbum(id=album, name=folder.name, members=members, new=folder.album is None))
 
-    async def _fit(self, folder: PlanFolder, member: PlanMember) -> bool:
-        why = await _changed(self._remote, member)
+    async def _inside(self, album: str) -> set[str] | None:
+        """Return whom an album holds; ``None`` where there is no such album any more."""
+        try:
+            entry = await self._remote.stat(NodeId(album), fresh=True)
+        except NotFoundError:
+            return None
+        if entry.status is not Status.AVAILABLE or entry.kind is not Kind.ALBUM:
+            return None
+        return {member.id async for member in self._remote.list(NodeId(album), fresh=True)}
+
+    async def _fit(self, folder: PlanFolder, member: PlanMember, why: str | None) -> bool:
+        if why is None:
+            why = await _changed(self._remote, member)
         if why is not None:
             self.skipped.append(Skipped(path=member.path, folder=folder.name, why=why))
             self._book.write("skip", name=folder.name, members=(member.id,), note=why)
@@ -245,6 +275,8 @@ async def _changed(remote: Remote, member: PlanMember) -> str | None:
         entry = await remote.stat(NodeId(member.id), fresh=True)
     except NotFoundError:
         return "it was deleted since the plan was made"
+    if entry.kind is not Kind.FILE:
+        return "it is no photograph"
     if entry.status is not Status.AVAILABLE:
         return "it was put in the trash since the plan was made"
     if member.md5 is not None and entry.md5 != member.md5:
@@ -252,14 +284,16 @@ async def _changed(remote: Remote, member: PlanMember) -> str | None:
     return None
 
 
-async def _take_back(remote: Remote, book: Journal, number: int, deed: Deed, album: str) -> str | None:
-    """Remove an album, or what was added to one; return a note if it was left instead."""
+async def _take_back(remote: Remote, book: Journal, number: int, deed: Deed, album: str) -> _Left | None:
+    """Remove an album, or what was added to one; return why if it was left instead."""
+    # An interrupted undo may have put it in the trash itself.
+    gone = None if deed.trashing else _Left(f"the album {deed.name!r} was in the trash or deleted already", final=True)
     try:
         entry = await remote.stat(NodeId(album), fresh=True)
     except NotFoundError:
-        return None
+        return gone
     if entry.status is not Status.AVAILABLE or entry.kind is not Kind.ALBUM:
-        return None
+        return gone
     inside = {member.id async for member in remote.list(NodeId(album), fresh=True)}
     if not deed.made:
         mine = [each for each in deed.members if each in inside]
@@ -269,9 +303,9 @@ async def _take_back(remote: Remote, book: Journal, number: int, deed: Deed, alb
         return None
     extra = len(inside - set(deed.members))
     if extra:
-        return f"the album {entry.name!r} was left: it holds {extra} more than the plan put in"
+        return _Left(f"the album {entry.name!r} was left: it holds {extra} more than the plan put in", final=False)
     if entry.name != deed.name:
-        return f"the album {deed.name!r} was left: it is called {entry.name!r} now"
+        return _Left(f"the album {deed.name!r} was left: it is called {entry.name!r} now", final=False)
     book.write("trash", folder=number, name=deed.name, album=album)
     await remote.trash(NodeId(album))
     return None

@@ -36,6 +36,9 @@ WINDOW: Final = 10
 RATIO: Final = math.log(17)
 """How much longer than its neighbours a pause must be; PhotoTOC's value."""
 
+_CITY: Final = 200
+"""Characters of a city in an album's name, which has at most 256."""
+
 _EARTH: Final = 6371.0
 """Mean radius in kilometres."""
 
@@ -102,7 +105,9 @@ def event_name(photographs: Sequence[Entry], first: datetime, last: datetime) ->
     if not cities:
         return days
     most = max(cities.values())
-    return f"{min(city for city, count in cities.items() if count == most)}, {days}"
+    city = min(city for city, count in cities.items() if count == most)
+    # A place's name may hold what an album's may not: Bozen/Bolzano.
+    return f"{city.replace('/', '-').replace(chr(0), '')[:_CITY]}, {days}"
 
 
 def span(first: datetime, last: datetime) -> str:

@@ -6,7 +6,7 @@ From it an interrupted ``apply`` goes on, and ``undo`` knows what to take away.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Final, Literal
 
@@ -50,6 +50,8 @@ class Deed(msgspec.Struct, kw_only=True):
     made: bool = False
     """Whether the plan made the album, rather than adding to one that was there."""
     finished: bool = False
+    trashing: bool = False
+    """Whether an undo went to put the album in the trash."""
     undone: bool = False
 
 
@@ -108,6 +110,8 @@ class Journal:
                 deed.album, deed.made = line.album, line.what == "create"
             elif line.what in ("created", "added"):
                 deed.album, deed.finished = line.album, True
+            elif line.what == "trash":
+                deed.trashing = True
             elif line.what == "undone":
                 deed.undone = True
         return found
@@ -127,18 +131,20 @@ def open_journal(file: Path, *, must_exist: bool = False) -> Iterator[Journal]:
     if must_exist and not file.exists():
         message = f"there is no journal {file}"
         raise PlanError(message)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(file.with_name(file.name + ".lock"), timeout=0, thread_local=False), file.open("a+b") as stream:
-            yield Journal(file, stream, _read(file, stream))
-    except Timeout as exc:
-        message = f"another process works with the journal {file}"
-        raise BusyStoreError(message) from exc
-    except OSError as exc:
-        if isinstance(exc, (PlanError, StoreError)):
-            raise
-        message = f"cannot use the journal {file}: {exc.strerror or exc}"
-        raise StoreError(message) from exc
+    # What is done with the journal stays outside: many a remote's error is an OSError too, and no fault of the file.
+    with ExitStack() as stack:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(file.with_name(file.name + ".lock"), timeout=0, thread_local=False))
+            stream = stack.enter_context(file.open("a+b"))
+            journal = Journal(file, stream, _read(file, stream))
+        except Timeout as exc:
+            message = f"another process works with the journal {file}"
+            raise BusyStoreError(message) from exc
+        except OSError as exc:
+            message = f"cannot use the journal {file}: {exc.strerror or exc}"
+            raise StoreError(message) from exc
+        yield journal
 
 
 def _read(file: Path, stream: IO[bytes]) -> list[Line]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from ap_remote.errors import PlanError
+from ap_remote.errors import InvalidNameError, PlanError
+from ap_remote.remote.paths import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -158,12 +159,16 @@ def check_plan(plan: Plan) -> None:
     """Check what a person may have broken by editing.
 
     Raises:
-        PlanError: an album has no name, no members, or a photograph twice.
+        PlanError: an album has no name or one that cannot be, no members, or a photograph twice; or two new albums
+            have one name.
     """
+    names: set[str] = set()
     for folder in plan.folders:
         if not folder.name.strip():
             message = "an album of the plan has no name"
             raise PlanError(message)
+        if folder.album is None:
+            _check_new(folder.name, names)
         ids = [member.id for member in folder.members]
         if not ids:
             message = f"the album {folder.name!r} of the plan has no members"
@@ -171,3 +176,15 @@ def check_plan(plan: Plan) -> None:
         if len(set(ids)) != len(ids):
             message = f"the album {folder.name!r} of the plan has a photograph twice"
             raise PlanError(message)
+
+
+def _check_new(name: str, names: set[str]) -> None:
+    try:
+        check_name(name)
+    except InvalidNameError as exc:
+        message = f"an album of the plan cannot be made: {exc}"
+        raise PlanError(message) from exc
+    if name in names:
+        message = f"the plan makes the album {name!r} twice"
+        raise PlanError(message)
+    names.add(name)

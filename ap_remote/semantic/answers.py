@@ -41,10 +41,10 @@ async def by_md5(remote: Remote, query: str) -> dict[str, list[Entry]]:
     return found
 
 
-async def living(remote: Remote, md5: str, nodes: list[tuple[str, str]]) -> list[Entry]:
+async def living(remote: Remote, md5: str, nodes: list[str]) -> list[Entry]:
     """Return the photographs among *nodes* that a search may show: there, not trashed or hidden, not overwritten."""
     living = []
-    for node, _ in nodes:
+    for node in nodes:
         try:
             entry = await remote.stat(NodeId(node))
         except NotFoundError:

@@ -102,6 +102,11 @@ class Catalog:
         if version == 0:
             self._db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={FORMAT};COMMIT;")
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """What must be closed in the end, by whoever does not call :meth:`close`."""
+        return self._db
+
     def close(self) -> None:
         """Release the file."""
         with self._lock:
@@ -208,6 +213,17 @@ class Catalog:
             ).fetchone()
         return Watermark(count, changes)
 
+    def changes(self, fingerprint: str) -> int:
+        """Return the watermark's second half alone: at 100,000 rows the count takes longer than a search."""
+        with self._guard() as db:
+            (changes,) = db.execute("SELECT changes FROM generations WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        return int(changes)
+
+    def is_empty(self, fingerprint: str) -> bool:
+        """Whether a generation has no rows yet."""
+        with self._guard() as db:
+            return db.execute("SELECT 1 FROM rows WHERE fingerprint = ? LIMIT 1", (fingerprint,)).fetchone() is None
+
     def places(self, fingerprint: str) -> list[tuple[int, int, int]]:
         """Return row, shard and position of every vector, in the order of rows."""
         with self._guard() as db:
@@ -266,10 +282,25 @@ class Catalog:
             ).fetchall()
         return [row for (row,) in answer]
 
-    def nodes_of(self, md5: str) -> list[tuple[str, str]]:
-        """Return id and last known path of the photographs with that content, by path."""
-        with self._guard() as db:
-            return db.execute("SELECT id, path FROM nodes WHERE md5 = ? ORDER BY path, id", (md5,)).fetchall()
+    def owners_of(self, fingerprint: str, rows: Iterable[int]) -> dict[int, tuple[Record, list[str]]]:
+        """Return whose those rows are, and the ids of the photographs with that content, by path."""
+        from ap_remote.semantic.shards import Record
+
+        found: dict[int, tuple[Record, list[str]]] = {}
+        for chunk in _chunks(rows):
+            marks = ",".join("?" * len(chunk))
+            with self._guard() as db:
+                answer = db.execute(
+                    "SELECT rows.row, rows.md5, rows.labels, nodes.id FROM rows LEFT JOIN nodes USING (md5)"  # noqa: S608 - only question marks are put in
+                    f" WHERE fingerprint = ? AND row IN ({marks}) ORDER BY nodes.path, nodes.id",
+                    (fingerprint, *chunk),
+                ).fetchall()
+            for row, md5, labels, node in answer:
+                if row not in found:
+                    found[row] = Record(md5, _LABELS.decode(labels)), []
+                if node is not None:
+                    found[row][1].append(node)
+        return found
 
     def nodes(self, fingerprint: str) -> list[tuple[str, int]]:
         """Return every photograph that has a vector: its node id and its row, by row."""

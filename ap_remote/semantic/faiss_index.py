@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -53,6 +55,7 @@ class FaissIndex:
         """Serve a FAISS ``IDMap2`` whose ids are row numbers."""
         self._index = index
         self._faiss = need("faiss")
+        _survive_forks()
         ids = self._faiss.vector_to_array(index.id_map)
         self._span = int(ids.max()) + 1 if len(ids) else 0
 
@@ -102,6 +105,13 @@ class FaissIndex:
             message = "this build of FAISS ignores filters; install faiss-cpu, or faiss-gpu-cuvs"
             raise StoreError(message)
         return scores, rows
+
+
+@cache
+def _survive_forks() -> None:
+    """Let forked processes search in one thread: OpenMP's others are not there, and it would wait for them for ever."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: need("faiss").omp_set_num_threads(1))
 
 
 def open_index(

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from ap_remote.model import Entry
     from ap_remote.remote.base import Remote
-    from ap_remote.semantic.catalog import Generation, Watermark
+    from ap_remote.semantic.catalog import Generation
     from ap_remote.semantic.faiss_index import FaissIndex
+    from ap_remote.semantic.reader import Reader
     from ap_remote.semantic.results import BuildReport
     from ap_remote.semantic.shards import Record
     from ap_remote.semantic.store import EmbeddingStore
@@ -49,7 +50,7 @@ class VectorTable(NamedTuple):
 
 class _Serving(NamedTuple):
     generation: Generation
-    watermark: Watermark
+    changes: int
     vectors: FaissIndex
 
 
@@ -67,6 +68,7 @@ class SemanticIndex:
         self._wanted = encoder
         self._encoder: Encoder | None = None if isinstance(encoder, str) else encoder
         self._serving: _Serving | None = None
+        self._reader: Reader | None = None
         self._texts: dict[str, Any] = {}
         self._lock = Lock()
 
@@ -158,9 +160,9 @@ class SemanticIndex:
         need("numpy")
         if limit <= 0:
             return []
-        serving = await asyncio.to_thread(self._serve)
+        serving, encoded = await asyncio.to_thread(self._begin, text)
         found = await answers.by_md5(remote, query) if query else None
-        vector, own = await self._vector(remote, serving, text, like)
+        vector, own = await self._vector(remote, serving, encoded, like)
         question = answers.Question(vector, answers.wanted(text, like), query, found, own)
         return await self._collect(remote, serving, question, limit, min_score)
 
@@ -178,6 +180,11 @@ class SemanticIndex:
         encoder = await asyncio.to_thread(self._load)
         return await asyncio.to_thread(encoder.encode_texts, texts)
 
+    def close(self) -> None:
+        """Let go of the files; the next question opens them again. Without it they stay open."""
+        if self._reader is not None:
+            self._reader.close()
+
     def _load(self) -> Encoder:
         with self._lock:
             if self._encoder is None:
@@ -186,14 +193,24 @@ class SemanticIndex:
             return self._encoder
 
     def _store(self) -> EmbeddingStore:
-        from ap_remote.semantic.store import EmbeddingStore
+        """Return the store, open for reading; it stays open."""
+        from ap_remote.semantic.reader import Reader
 
-        return EmbeddingStore(self.folder)
+        if self._reader is None:
+            self._reader = Reader(self.folder)
+        return self._reader.store()
+
+    def _begin(self, text: str | None) -> tuple[_Serving, NDArray[np.float32] | None]:
+        """Return what a search needs before it can ask: in one go, since each change of thread costs time."""
+        serving = self._serve()
+        return serving, self._text(text.strip()) if text and text.strip() else None
 
     def _generation(self, store: EmbeddingStore) -> Generation:
         active = store.active()
-        if active is None or store.watermark(active.fingerprint).rows == 0:
-            message = f"the index in {self.folder} is empty; run `ap index build`"
+        if active is None or store.catalog.is_empty(active.fingerprint):
+            built = active is not None and active.updated
+            why = "the last build found no photographs that can be indexed; when there are some, " if built else ""
+            message = f"the index in {self.folder} is empty: {why}run `ap index build`"
             raise StoreError(message)
         encoder = self._load()
         if encoder.fingerprint != active.fingerprint:
@@ -208,33 +225,32 @@ class SemanticIndex:
         """Return the index in memory, loaded anew when the store has changed."""
         from ap_remote.semantic.faiss_index import open_index
 
-        with self._store() as store:
-            generation = self._generation(store)
+        store = self._store()
+        generation = self._generation(store)
+        changes = store.catalog.changes(generation.fingerprint)
+        with self._lock:
+            serving = self._serving
+            if serving is not None and (serving.generation, serving.changes) == (generation, changes):
+                return serving
             watermark = store.watermark(generation.fingerprint)
-            with self._lock:
-                serving = self._serving
-                if serving is not None and (serving.generation, serving.watermark) == (generation, watermark):
-                    return serving
-                index = open_index(
-                    store.index_folder(generation.fingerprint),
-                    fingerprint=generation.fingerprint,
-                    dim=generation.dim,
-                    watermark=watermark,
-                    load=lambda: store.vectors(generation),
-                )
-                self._serving = _Serving(generation, watermark, index)
-                return self._serving
+            index = open_index(
+                store.index_folder(generation.fingerprint),
+                fingerprint=generation.fingerprint,
+                dim=generation.dim,
+                watermark=watermark,
+                load=lambda: store.vectors(generation),
+            )
+            self._serving = _Serving(generation, watermark.changes, index)
+            return self._serving
 
     async def _vector(
-        self, remote: Remote, serving: _Serving, text: str | None, like: Path | bytes | NodeId | None
+        self, remote: Remote, serving: _Serving, encoded: NDArray[np.float32] | None, like: Path | bytes | NodeId | None
     ) -> tuple[NDArray[np.float32], int | None]:
         """Return the query's vector ``[1, dim]`` and, for a photograph of the remote, its own row."""
         import numpy as np
 
-        parts = []
+        parts = [] if encoded is None else [encoded]
         own = None
-        if text and text.strip():
-            parts.append(await asyncio.to_thread(self._text, text.strip()))
         if isinstance(like, NodeId):
             entry = await remote.stat(like)
             stored, own = await asyncio.to_thread(self._stored, serving, entry)
@@ -257,9 +273,9 @@ class SemanticIndex:
     def _stored(self, serving: _Serving, entry: Entry) -> tuple[NDArray[np.float32] | None, int | None]:
         if entry.md5 is None:
             return None, None
-        with self._store() as store:
-            row = store.catalog.rows_of(serving.generation.fingerprint, [entry.md5]).get(entry.md5)
-            return (None, None) if row is None else (store.vector(serving.generation, row), row)
+        store = self._store()
+        row = store.catalog.rows_of(serving.generation.fingerprint, [entry.md5]).get(entry.md5)
+        return (None, None) if row is None else (store.vector(serving.generation, row), row)
 
     async def _fetched(self, remote: Remote, entry: Entry) -> NDArray[np.float32]:
         from ap_remote.semantic import thumbnails
@@ -302,19 +318,13 @@ class SemanticIndex:
         hits: list[Hit] = []
         seen, k = 0, min(limit * _OVERFETCH + _SPARE, serving.vectors.size)
         while True:
-            neighbours = await asyncio.to_thread(serving.vectors.search, question.vector, k, allowed=allowed)
-            pairs = [
-                (int(row), float(score))
-                for row, score in zip(neighbours.rows[0][seen:], neighbours.scores[0][seen:], strict=True)
-                if row >= 0
-            ]
-            contents = await asyncio.to_thread(self._contents, serving, [row for row, _ in pairs])
+            pairs, owners = await asyncio.to_thread(self._nearest, serving, question, k, seen, allowed)
             for row, score in pairs:
                 if min_score is not None and score < min_score:
                     return hits
-                if row == question.own or row not in contents:
+                if row == question.own or row not in owners:
                     continue
-                record, nodes = contents[row]
+                record, nodes = owners[row]
                 living = (
                     found.get(record.md5, []) if found is not None else await answers.living(remote, record.md5, nodes)
                 )
@@ -331,23 +341,26 @@ class SemanticIndex:
 
         from ap_remote.semantic.vectors import mask
 
-        with self._store() as store:
-            rows = store.catalog.rows_of(serving.generation.fingerprint, found).values()
+        rows = self._store().catalog.rows_of(serving.generation.fingerprint, found).values()
         return mask(np.fromiter(rows, dtype=np.int64), serving.vectors.span)
 
-    def _contents(self, serving: _Serving, rows: list[int]) -> dict[int, tuple[Record, list[tuple[str, str]]]]:
-        with self._store() as store:
-            records = store.catalog.contents_of(serving.generation.fingerprint, rows)
-            return {row: (record, store.catalog.nodes_of(record.md5)) for row, record in records.items()}
+    def _nearest(
+        self, serving: _Serving, question: answers.Question, k: int, seen: int, allowed: NDArray[np.bool_] | None
+    ) -> tuple[list[tuple[int, float]], dict[int, tuple[Record, list[str]]]]:
+        """Return the nearest *k* rows but the first *seen*, with their scores, and whose they are."""
+        neighbours = serving.vectors.search(question.vector, k, allowed=allowed)
+        rows, scores = neighbours.rows[0][seen:].tolist(), neighbours.scores[0][seen:].tolist()
+        pairs = [(row, score) for row, score in zip(rows, scores, strict=True) if row >= 0]
+        return pairs, self._store().catalog.owners_of(serving.generation.fingerprint, [row for row, _ in pairs])
 
     def _table(self) -> VectorTable:
         import numpy as np
 
-        with self._store() as store:
-            generation = self._generation(store)
-            rows, vectors = store.vectors(generation)
-            nodes = store.catalog.nodes(generation.fingerprint)
-            records = store.catalog.contents_of(generation.fingerprint, (int(row) for row in rows))
+        store = self._store()
+        generation = self._generation(store)
+        rows, vectors = store.vectors(generation)
+        nodes = store.catalog.nodes(generation.fingerprint)
+        records = store.catalog.contents_of(generation.fingerprint, (int(row) for row in rows))
         return VectorTable(
             ids=tuple(node for node, _ in nodes),
             rows=np.searchsorted(rows, np.asarray([row for _, row in nodes], dtype=np.int64)),

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from ap_remote.semantic import SemanticIndex
 
 _log: Final = logging.getLogger(__name__)
+AUDIT: Final = logging.getLogger("ap_remote_mcp.audit")
+"""Gets a line for every change."""
+
 _ADDS: Final = {Ability.TRASH: "start with --allow trash: photos_trash, photos_restore"}
 _LATER: Final = "comes later: the word is accepted and adds no tool yet"
 _FRESH: Final = 300.0
@@ -201,7 +204,7 @@ class App:
 
     def audit(self, action: str, op_id: str, *, done: int, skipped: int) -> None:
         """Write one line about a change to the log; ids and names stay out of it."""
-        _log.info("%s %s: %d done, %d skipped", action, op_id, done, skipped)
+        AUDIT.info("%s %s: %d done, %d skipped", action, op_id, done, skipped)
 
 
 def photographs(facets: Sequence[Facet]) -> int:

@@ -23,7 +23,7 @@ from ap_remote import config
 from ap_remote.connect import connect, semantic_index, split_spec
 from ap_remote.errors import ConfigError, RemoteError
 from ap_remote_mcp import prompts, resources
-from ap_remote_mcp.context import App
+from ap_remote_mcp.context import AUDIT, App
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.policy.abilities import Ability, parse
 from ap_remote_mcp.policy.limits import Limits
@@ -123,7 +123,7 @@ def serve(spec: str | None = None, *, allow: frozenset[str] = frozenset(), http:
         AuthenticationError: the account has no credentials.
     """
     parse(allow)
-    logging.getLogger(__package__).setLevel(logging.INFO)
+    AUDIT.setLevel(logging.INFO)  # changes are always on record; of the rest only warnings
     address = None if http is None else loopback(http)
     settings = config.load()
     asyncio.run(_serve(spec, settings, allow, address))

@@ -163,6 +163,7 @@ async def test_the_whole_road_over_the_embedded_service(home):
         restored = await wire.call("photos_restore", {"ids": [cat.id], "plan": back})
         listed = await wire.call("photos_list", {"path": "Pictures"})
         facets = await wire.call("photos_facets", {"by": "year"})
+        wrong = await wire.call("photos_search", {"filter": "type:("})
         server.stdin.close()
         log = (await asyncio.wait_for(server.stderr.read(), PATIENCE)).decode()
     assert [item["name"] for item in page["structuredContent"]["items"]] == ["cat.jpg", "dog.jpg"]
@@ -175,6 +176,9 @@ async def test_the_whole_road_over_the_embedded_service(home):
     assert restored["structuredContent"]["verified"] == 1
     assert [item["name"] for item in listed["structuredContent"]["items"]] == ["cat.jpg", "dog.jpg"]
     assert facets["structuredContent"]["rows"] == [["2023", 2]]
+    assert wrong["content"][0]["text"].startswith("[bad_query]")
+    assert "bad_query" not in log
+    assert log.count("ap_remote_mcp.audit") == 2, "both changes are on record, and nothing else"
     for secret in _secrets(home):
         assert secret not in wire.raw
         assert secret not in log

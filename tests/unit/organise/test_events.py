@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ap_remote.model import Entry, Kind, Media, Place
 from ap_remote.organise.events import city_of, distance, find_events, span
+from ap_remote.remote.paths import check_name
 
 VANCOUVER = Place(latitude=49.28, longitude=-123.12, city="Vancouver")
 BURNABY = Place(latitude=49.25, longitude=-122.98, city="Burnaby")
@@ -36,6 +37,14 @@ def test_two_trips_become_two_events_named_by_place_and_days():
         ("Rome, 11 June 2023", 6),
     ]
     assert found.unassigned == []
+
+
+@pytest.mark.parametrize(
+    ("city", "shown"), [("Bozen/Bolzano", "Bozen-Bolzano"), ("x" * 300, "x" * 200), ("a\0b", "ab")]
+)
+def test_a_city_of_any_name_makes_an_album_that_can_be(city, shown):
+    [group] = find_events(trip(0, 0, 1, Place(city=city)), min_size=3).groups
+    assert check_name(group.name) == f"{shown}, 12 May 2023"
 
 
 def test_a_night_is_no_end_and_a_flight_is_one():

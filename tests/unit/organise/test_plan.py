@@ -29,9 +29,10 @@ texts = st.text(min_size=1, max_size=20)
 members = st.builds(
     PlanMember, id=texts, path=texts, version=st.integers(0), md5=st.none() | texts, reason=texts, score=st.floats(0, 1)
 )
+names = st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=20)
 folders = st.builds(
     PlanFolder,
-    name=texts.filter(str.strip),
+    name=names.filter(lambda name: name.strip() and name not in {".", ".."}),
     reason=texts,
     members=st.lists(members, min_size=1, max_size=4, unique_by=lambda each: each.id).map(tuple),
     album=st.none() | texts,
@@ -39,7 +40,10 @@ folders = st.builds(
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(folders, max_size=3), st.lists(st.builds(Unassigned, id=texts, path=texts, why=texts), max_size=3))
+@given(
+    st.lists(folders, max_size=3, unique_by=lambda each: each.name),
+    st.lists(st.builds(Unassigned, id=texts, path=texts, why=texts), max_size=3),
+)
 def test_a_plan_survives_its_file(tmp_path, some, rest):
     made = plan(*some, unassigned=rest) if some else plan(unassigned=rest)
     save_plan(made, tmp_path / "plans" / "plan.json")
@@ -111,3 +115,16 @@ def test_an_album_s_mark_is_read_again_and_nothing_else_is():
     assert read_mark(MARK.format(plan=one, number=12)) == (one, 12)
     for other in (None, "", "holiday", MARK.format(plan="short", number=1), MARK.format(plan=one, number=1) + " "):
         assert read_mark(other) is None
+
+
+def test_a_plan_that_makes_one_album_twice_is_refused(tmp_path):
+    one = PlanFolder(name="Cats", reason="why", members=(member(),))
+    with pytest.raises(PlanError, match="twice"):
+        save_and_load(plan(one, one), tmp_path)
+    added = PlanFolder(name="Cats", reason="why", members=(member(),), album="a1")
+    assert len(save_and_load(plan(one, added), tmp_path).folders) == 2
+
+
+def save_and_load(made, folder):
+    save_plan(made, folder / "plan.json")
+    return load_plan(folder / "plan.json")
