@@ -64,6 +64,20 @@ def kind_word(kind: Kind) -> str:
     return _WORDS[kind]
 
 
+def name(node: Node) -> str:
+    """Return a node's name as a path can hold it.
+
+    The service promises neither ``/`` nor NUL in a name; one that is no component all the same is shown with the
+    fullwidth twins of what it may not have, and a node without a name, unless it is the root, by its id.
+    """
+    found = node.name or ""
+    if not found:
+        return node.id if node.parents else ""
+    if found in (".", ".."):
+        return found.replace(".", "\uff0e")
+    return found.replace("/", "\uff0f").replace("\0", "\u2400")
+
+
 def entry(node: Node, *, path: str) -> Entry:
     """Return a node as it is seen at *path*.
 
@@ -72,7 +86,7 @@ def entry(node: Node, *, path: str) -> Entry:
     content = node.content_properties or wire.ContentProperties()
     return Entry(
         path=path,
-        name=node.name or "",
+        name=name(node),
         id=node.id,
         kind=kind(node.kind),
         size=content.size or 0,

@@ -19,6 +19,8 @@ from ap_remote.wire.nodes import Node
 WALL: Final = 9999
 """``offset + limit`` may not exceed it on ``nodes``, ``children`` and ``trash``."""
 _WALKS: Final = 3
+_BARREN: Final = 20
+"""Pages in a row that may bring nothing new: rows shift while others write, but a listing has an end."""
 
 
 class Page(Protocol):
@@ -121,8 +123,13 @@ async def _walk(send: Send, make_call: MakeCall[P], limit: int, wall: int | None
     if not page.next_token and wall is not None and (page.count or 0) > wall:
         raise _BeyondWallError(f"{page.count} entries answer, and the service lists no more than {wall} of one query")
     yield page
+    barren = 0
     async for page in following:
+        known = len(seen)
         seen.update(node.id for node in page.data)
+        barren = 0 if len(seen) > known else barren + 1
+        if barren > _BARREN and _goes_on(page):
+            raise IncompleteListingError(f"the listing has no end: {barren} pages in a row brought nothing new")
         yield page
     if page.count is not None and len(seen) < page.count:
         raise IncompleteListingError(f"the listing broke off: {len(seen)} of {page.count} entries came")
@@ -153,6 +160,10 @@ async def _by_offset(send: Send, make_call: MakeCall[P], page: P, limit: int, wa
             raise IncompleteListingError(f"the collection changed while it was listed: {total} became {page.count}")
         offset += len(page.data)
         yield page
+
+
+def _goes_on(page: Page) -> bool:
+    return bool(page.data or page.next_token)
 
 
 def _distinct(nodes: Sequence[Node]) -> Sequence[Node]:

@@ -220,15 +220,16 @@ class Tree:
             await self.sync(wait=True, since=since)
             while (stale := self.cache.stale_below(folder.id, since)) is not None:
                 await self.list_folder(stale, since=since)
-        todo = [iter(self.cache.children(folder.id, folder.path))]
+        todo = [(folder.id, iter(self.cache.children(folder.id, folder.path)))]
         while todo:
-            entry = next(todo[-1], None)
+            entry = next(todo[-1][1], None)
             if entry is None:
                 todo.pop()
                 continue
             yield entry
-            if entry.kind is Kind.FOLDER:
-                todo.append(iter(self.cache.children(entry.id, entry.path)))
+            # A folder may have several parents; one that lies within itself is not entered again.
+            if entry.kind is Kind.FOLDER and all(entry.id != above for above, _ in todo):
+                todo.append((entry.id, iter(self.cache.children(entry.id, entry.path))))
 
     async def list_folder(self, folder: str, *, since: float) -> None:
         """Ask the service what is in a folder, unless somebody else just did.

@@ -20,6 +20,7 @@ from ap_remote.errors import (
     IsFolderError,
     NotFoundError,
     OutcomeUnknownError,
+    TransportError,
     UnavailableError,
 )
 from ap_remote.model import Entry, Kind, Status
@@ -210,7 +211,11 @@ class Upload:
         for pause in (0.0, *pauses):
             if pause:
                 await self._tree.sleep(pause)
-            found = await look()
+            try:
+                found = await look()
+            except TransportError as exc:
+                # Nothing can be seen now; what is known of the upload itself is what the caller must hear.
+                raise error from exc
             if found is not None and found.md5 == self._sum.md5:
                 return found
         raise error

@@ -171,7 +171,7 @@ def _open(folder: str, map_size: int) -> lmdb.Environment:
     except lmdb.Error as exc:
         raise _translate(exc, folder) from exc
     except OSError as exc:
-        raise StoreError(f"the node cache cannot be opened: {exc}") from exc
+        raise StoreError(f"the node cache in {folder} cannot be opened: {exc.strerror or exc}") from exc
     _check_length(env, folder)
     return env
 

@@ -129,12 +129,13 @@ class NodeCache:
             completed = view.completed()
             if completed >= since and view.count("listed") == 0:
                 return None
-            todo = [folder]
+            todo, done = [folder], set[str]()
             while todo:
                 each = todo.pop()
                 if view.listed_at(keys.node(each), completed) < since:
                     return each
-                todo.extend(view.folders_in(each))
+                done.add(each)
+                todo.extend(below for below in view.folders_in(each) if below not in done)
             return None
 
         return self._read(work)

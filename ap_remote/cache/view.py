@@ -128,7 +128,7 @@ class View:
         record = self.record(node_id)
         if record is None:
             return None
-        path = self._path(record, 0)
+        path = self._path(record, set())
         return records.to_entry(record, record.name if path is None else path)
 
     def entries(self, ids: Iterable[str]) -> list[Entry]:
@@ -138,20 +138,24 @@ class View:
     def path_of(self, node_id: str) -> str | None:
         """Return a node's path, ``None`` while the way to the root is unknown."""
         record = self.record(node_id)
-        return None if record is None else self._path(record, 0)
+        return None if record is None else self._path(record, set())
 
-    def _path(self, record: Record, depth: int) -> str | None:
+    def _path(self, record: Record, tried: set[str]) -> str | None:
+        """Return a path; *tried* are the nodes already met, so that folders within each other come to an end."""
         if record.kind == records.ALBUM and not record.parents:
             return paths.join(paths.ALBUMS_VIEW, record.name)
         if not record.parents:
             return "" if record.id == self.root() else None
-        if depth > _DEEPEST:
+        tried.add(record.id)
+        if len(tried) > _DEEPEST:
             return None
         for parent in record.parents:
+            if parent in tried:
+                continue
             above = self.record(parent)
             if above is None or above.kind == records.ALBUM:
                 continue
-            path = self._path(above, depth + 1)
+            path = self._path(above, tried)
             if path is not None:
                 return paths.join(path, record.name)
         return None

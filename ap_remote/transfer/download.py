@@ -6,10 +6,11 @@ import asyncio
 import os
 import secrets
 import time
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ap_remote.errors import AuthenticationError, RemoteError
+from ap_remote.errors import AuthenticationError, RemoteError, StoreError
 from ap_remote.model import Kind, NodeId
 from ap_remote.remote.paths import components
 from ap_remote.transfer.hashing import md5_of
@@ -92,7 +93,7 @@ async def _fetch(remote: Remote, entry: Entry, file: Path, *, overwrite: bool) -
     try:
         await _write(remote, entry, partial)
         await asyncio.to_thread(partial.replace, file)
-    except AuthenticationError:
+    except (AuthenticationError, StoreError):
         raise
     except (RemoteError, OSError) as exc:
         return row("failed", str(exc))
@@ -110,8 +111,14 @@ def _compare(file: Path, entry: Entry) -> Literal["absent", "same", "other"]:
 
 async def _write(remote: Remote, entry: Entry, partial: Path) -> None:
     with partial.open("xb") as stream:
-        async for piece in remote.get(NodeId(entry.id)):
-            await asyncio.to_thread(stream.write, piece)
+        pieces = remote.get(NodeId(entry.id))
+        try:
+            async for piece in pieces:
+                await asyncio.to_thread(stream.write, piece)
+        finally:
+            # A disk that is full, or a cancellation, must not leave the connection to the garbage collector.
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()
         stream.flush()
         await asyncio.to_thread(os.fsync, stream.fileno())
     when = entry.taken or entry.modified

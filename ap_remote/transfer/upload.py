@@ -20,6 +20,7 @@ from ap_remote.errors import (
     NotFoundError,
     QuotaExceededError,
     RemoteError,
+    StoreError,
 )
 from ap_remote.remote.paths import check_name, join, normalise
 from ap_remote.transfer.hashing import md5_of
@@ -36,7 +37,7 @@ JUNK: Final = frozenset(
 )
 """Folders and files that systems leave among photographs; one NAS once put 26,000 of them into an account."""
 
-_FATAL: Final = (AuthenticationError, QuotaExceededError)
+_FATAL: Final = (AuthenticationError, QuotaExceededError, StoreError)
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +70,8 @@ async def upload(
     """Send files, *transfers* at a time, and say what became of each.
 
     A file whose path holds the same bytes already is skipped, and so is one whose bytes are elsewhere in the account
-    when *duplicates* is ``refuse``. A failure of one file leaves the others alone; an expired login or a full account
-    ends the run.
+    when *duplicates* is ``refuse``. A failure of one file leaves the others alone; an expired login, a full account or
+    a local store that cannot be used ends the run.
     """
     meter = meter or SilentMeter()
     meter.expect(len(uploads), sum(each.size for each in uploads))

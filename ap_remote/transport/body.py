@@ -66,12 +66,10 @@ async def opened(call: Call[object]) -> AsyncIterator[Upload | None]:
         OSError: the local file cannot be read.
     """
     if isinstance(call.body, Path):
-        file: BinaryIO = await asyncio.to_thread(call.body.open, "rb")
-        try:
+        # Not in a thread: a call that is cancelled meanwhile would leave the file open.
+        with call.body.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             yield _promised(call, Upload(file, b"", size, str(call.body)))
-        finally:
-            await asyncio.to_thread(file.close)
     elif call.body is not None:
         yield _promised(call, Upload(None, call.body, len(call.body), call.about))
     else:

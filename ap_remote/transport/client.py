@@ -186,7 +186,7 @@ class Transport:
                 return faults.sign_in()
             if call.method != "GET":
                 return faults.undecodable(ValueError(f"a {call.method} was sent elsewhere ({response.status_code})"))
-            if url.scheme == "https" and onward.scheme != "https":
+            if onward.scheme not in ("https", url.scheme):
                 return faults.undecodable(ValueError("a redirect leads to an unprotected address"))
             if not self._trusted(onward):
                 _log.debug("%s goes on without credentials to %s", call.title, onward.host)
@@ -242,8 +242,9 @@ class Transport:
             return faults.sign_in() if _is_sign_in_page(body) else faults.not_json(kind)
         try:
             return call.reply.decode(body or (b"" if call.raw else b"{}"))
-        except UnicodeDecodeError:  # it carries the whole body along
-            return faults.undecodable(ValueError("it is not UTF-8"))
+        except (UnicodeDecodeError, RecursionError) as exc:  # the first carries the whole body along
+            problem = "it is not UTF-8" if isinstance(exc, UnicodeDecodeError) else "it is nested too deeply"
+            return faults.undecodable(ValueError(problem))
         except msgspec.DecodeError as exc:
             return faults.undecodable(exc)
 

@@ -5,7 +5,7 @@ Words that the service owns (kinds, statuses) stay plain strings here.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -22,6 +22,11 @@ TRASH: Final = "TRASH"
 PENDING: Final = "PENDING"
 PURGED: Final = "PURGED"
 """Only in deltas."""
+
+
+Id = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,60}\Z")]
+"""A node's id. Known ones have 22 characters of ``[A-Za-z0-9_-]``; what can be no key is refused as it comes in."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class Settings(Wire, frozen=True, kw_only=True):
@@ -109,9 +114,9 @@ class VideoProperties(Wire, frozen=True, kw_only=True):
 class ContentProperties(Wire, frozen=True, kw_only=True):
     """What is known of a file's bytes; absent while they have not arrived."""
 
-    size: int | None = None
+    size: Count | None = None
     version: int | None = None
-    md5: str | None = None
+    md5: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     """Of the stored bytes, lower-case hexadecimal."""
     content_type: str | None = None
     extension: str | None = None
@@ -146,17 +151,17 @@ class CollectionProperties(Wire, frozen=True, kw_only=True):
 class Node(Wire, frozen=True, kw_only=True):
     """A node as every metadata call returns it. The root has no name."""
 
-    id: str
+    id: Id
     name: str | None = None
     kind: str = FILE
     status: str = AVAILABLE
-    version: int = 0
+    version: Count = 0
     owner_id: str | None = None
     created_by: str | None = None
     created_date: str | None = None
     modified_date: str | None = None
     e_tag_response: str | None = None
-    parents: tuple[str, ...] = ()
+    parents: tuple[Id, ...] = ()
     parent_map: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     sub_kinds: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()

@@ -417,6 +417,31 @@ async def test_an_upload_that_never_arrives_is_an_error_and_not_sent_again(remot
         await remote.stat("box/a.txt")
 
 
+async def test_an_upload_of_unknown_outcome_stays_one_when_nobody_can_be_asked(remote, app, transport):
+    await remote.mkdir("box")
+    faulty(app, path="/v2/upload", status=504)
+    faulty(app, path="/drive/v1/nodes/*", status=503, times=-1)
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await remote.put(b"hello", "box/a.txt")
+    assert isinstance(caught.value.__cause__, UnavailableError)
+    assert transport.titles.count("POST v2/upload") == 1
+
+
+async def test_a_folder_that_lies_in_itself_is_listed_once(remote, door, transport):
+    await door.seed("outer/inner/a.txt", b"x")
+    outer = await door.find("outer")
+
+    def twisted(_call: Any, answer: Any) -> Any:
+        if not isinstance(answer, NodePage):
+            return answer
+        data = [structs.replace(n, parents=(*n.parents, n.id)) if n.id == outer else n for n in answer.data]
+        return structs.replace(answer, data=tuple(data))
+
+    transport.changed = twisted
+    found = [entry.path async for entry in remote.list("outer", recursive=True, fresh=True)]
+    assert sorted(found) == ["outer/inner", "outer/inner/a.txt", "outer/outer"]
+
+
 async def test_what_was_stored_otherwise_than_it_was_sent_is_trashed(remote, transport):
     def lie(call: Any, answer: Any) -> Any:
         if call.path != "v2/upload":

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ap_remote import mapping
 from ap_remote.model import Entry, Kind, Media, Place, Status
+from ap_remote.remote.paths import check_name
 from ap_remote.wire.nodes import (
     NODE,
     NODE_PAGE,
@@ -78,6 +79,24 @@ def test_odd_nodes_become_entries_too() -> None:
         place=Place(latitude=48.8566, longitude=2.3522),
         exif={"rotate": "90", "videoCodec": "h264", "videoFrameRate": "29.97"},
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a/b", "a\uff0fb"),
+        ("../../etc/passwd", "..\uff0f..\uff0fetc\uff0fpasswd"),
+        ("..", "\uff0e\uff0e"),
+        (".", "\uff0e"),
+        ("x\0y", "x\u2400y"),
+        ("", "i"),
+        (None, "i"),
+        ("...", "..."),
+    ],
+)
+def test_a_name_that_no_path_can_hold_is_shown_by_one_that_can(name: str | None, shown: str) -> None:
+    entry = mapping.entry(Node(id="i", name=name, parents=("p",)), path="")
+    assert check_name(entry.name) == shown
 
 
 @pytest.mark.parametrize(

@@ -214,3 +214,19 @@ async def test_what_stays_in_the_collection_is_listed_or_an_error_comes(
     assert len(found) == len(set(found))
     if not tokens:
         assert set(listing.ids) <= set(found)
+
+
+@pytest.mark.parametrize(("rows", "tokens"), [(0, True), (1, True), (1, False)])
+@pytest.mark.parametrize("count", [None, 10**9])
+async def test_a_listing_without_an_end_is_an_error(rows: int, count: int | None, *, tokens: bool) -> None:
+    asked = 0
+
+    async def send(_call: Call[Any]) -> Any:
+        nonlocal asked
+        asked += 1
+        assert asked < 1000
+        following = f"t{asked}" if tokens else None
+        return NodePage(data=(Node(id="same"),) * rows, count=count, next_token=following)
+
+    with pytest.raises(IncompleteListingError, match="no end"):
+        _ = [node async for node in iterate(send, partial(nodes if tokens else search, ""), wall=None)]

@@ -147,6 +147,19 @@ def test_folders_that_hold_each_other_are_no_endless_path(cache: NodeCache):
     assert cache.unknown_parents(["x"]) == set()
 
 
+def test_folders_that_hold_each_other_many_times_are_soon_given_up(cache: NodeCache):
+    ids = [f"f{number}" for number in range(60)]
+    cache.put([folder(each, each, *ids) for each in ids])
+    assert cache.path_of("f0") is None
+
+
+def test_a_look_for_old_folders_ends_although_one_lies_in_itself(cache: NodeCache):
+    cache.put_children("root", [folder("x", "x", "root", "y"), folder("y", "y", "x", "y")], 100.0)
+    for each in ("x", "y"):
+        cache.put_children(each, [folder("y", "y", "x", "y"), folder("x", "x", "root", "y")], 100.0)
+    assert cache.stale_below("root", 100.0) is None
+
+
 # -- freshness ---------------------------------------------------------------------------------------------------------
 
 

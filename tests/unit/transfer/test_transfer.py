@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import errno
 import hashlib
+import importlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ap_remote.backends.memory import MemoryRemote
 
-from ap_remote.errors import AuthenticationError, NotFoundError, UnavailableError
+from ap_remote.backends.memory import MemoryRemote
+from ap_remote.errors import AuthenticationError, NewerStoreError, NotFoundError, UnavailableError
 from ap_remote.transfer import download, plan_upload, upload
+
+transfer_download = importlib.import_module("ap_remote.transfer.download")
+"""The module; the package shows the function of that name."""
 
 ODD = [
     "a b.txt",
@@ -166,3 +171,53 @@ async def test_rows_keep_md5_true(tree: Path) -> None:
     await upload(remote, plan_upload([tree], ""))
     entry = await remote.stat("holiday/deep/a b.txt")
     assert entry.md5 == hashlib.md5((tree / "deep" / "a b.txt").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("verb", ["put", "get"])
+async def test_a_local_store_that_cannot_be_used_ends_the_run(tree: Path, tmp_path: Path, verb: str) -> None:
+    class Refusing(MemoryRemote):
+        refusing = False
+
+        async def put(self, *args, **kwargs):  # type: ignore[override]
+            if self.refusing:
+                raise NewerStoreError("the node cache", 99, 1)
+            return await super().put(*args, **kwargs)
+
+        async def get(self, target, *, span=None):  # type: ignore[override]
+            raise NewerStoreError("the node cache", 99, 1)
+            yield b""
+
+    remote = Refusing()
+    await upload(remote, plan_upload([tree], ""))
+    remote.refusing = True
+    verbs = {
+        "put": lambda: upload(remote, plan_upload([tree], "new")),
+        "get": lambda: download(remote, "holiday", tmp_path / "back"),
+    }
+    with pytest.raises(NewerStoreError):
+        await verbs[verb]()
+
+
+async def test_a_download_that_cannot_be_written_closes_what_it_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = []
+
+    class Watched(MemoryRemote):
+        async def get(self, target, *, span=None):  # type: ignore[override]
+            try:
+                yield b"first"
+                yield b"second"
+            finally:
+                closed.append(target)
+
+    async def full(*_args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    remote = Watched()
+    await remote.put(b"firstsecond", "a.txt")
+    partial = tmp_path / "partial"
+    monkeypatch.setattr(transfer_download.asyncio, "to_thread", full)
+    with pytest.raises(OSError, match="No space"):
+        await transfer_download._write(remote, await remote.stat("a.txt"), partial)
+    assert len(closed) == 1

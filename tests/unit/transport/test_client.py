@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from pathlib import Path
@@ -30,9 +31,9 @@ from ap_remote.errors import (
     UnavailableError,
     UnsupportedError,
 )
-from ap_remote.transport import Call, ContentRange, Transport
+from ap_remote.transport import Call, ContentRange, Pacer, Retry, Session, Transport
 from ap_remote.transport.answer import filename
-from ap_remote.transport.body import PIECE
+from ap_remote.transport.body import PIECE, opened
 
 INFO = {"status": "ACTIVE"}
 NODE = {"id": "n" * 22, "name": "a.jpg", "kind": "FILE"}
@@ -545,3 +546,50 @@ def test_a_range_that_makes_no_sense_is_none(value: str | None) -> None:
 
 def test_a_range_of_a_file_of_unknown_length_is_read() -> None:
     assert ContentRange.parse("bytes 0-9/*") == ContentRange(0, 10, None)
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"status": "ACTIVE", "x": ' + b"[" * 100_000])
+async def test_an_answer_that_is_nested_too_deeply_is_not_understood(
+    transport: Transport, httpx_mock: HTTPXMock, body: bytes
+) -> None:
+    httpx_mock.add_response(content=body, headers={"content-type": "application/json"})
+    with pytest.raises(ProtocolError, match="nested too deeply"):
+        await transport.send(account.info())
+
+
+async def test_an_upload_that_is_cancelled_at_once_leaves_no_file_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a"
+    file.write_bytes(b"bytes")
+    handles = []
+    real = Path.open
+
+    def watched(path: Path, *args: Any) -> Any:
+        handles.append(real(path, *args))
+        return handles[-1]
+
+    monkeypatch.setattr(Path, "open", watched)
+
+    async def hold() -> None:
+        async with opened(upload(file)):
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(hold())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert [handle.closed for handle in handles] == [True]
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://example.com/a", "data:text/plain,x"])
+async def test_a_redirect_to_no_web_address_is_not_followed(
+    local: Session, retry: Retry, httpx_mock: HTTPXMock, location: str
+) -> None:
+    httpx_mock.add_response(status_code=302, headers={"location": location})
+    async with Transport(local, retry=retry, pacer=Pacer.unlimited()) as transport:
+        with pytest.raises(ProtocolError, match="a redirect leads to"):
+            await transport.send(content.content("abc"))
+    assert len(httpx_mock.get_requests()) == 1

@@ -72,9 +72,14 @@ def test_a_node_is_read_whatever_is_missing_null_quoted_or_new(raw: dict[str, ob
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{}", b'{"id": 5}', b'{"id": null}', b"<html>", b'{"id": "a", "version": "x"}']
+    "body",
+    [b"", b"[]", b"{}", b'{"id": 5}', b'{"id": null}', b"<html>", b'{"id": "a", "version": "x"}']
+    + [b'{"id": ""}', b'{"id": "a\\u0000b"}', b'{"id": "a b"}', b'{"id": "%s"}' % (b"i" * 61)]
+    + [b'{"id": "a", "parents": ["%s"]}' % (b"i" * 61), b'{"id": "a", "version": -1}']
+    + [b'{"id": "a", "contentProperties": {"size": %d}}' % size for size in (-5, 2**63, 2**70)]
+    + [b'{"id": "a", "contentProperties": {"md5": "%s"}}' % (b"0" * 600)],
 )
-def test_a_node_without_the_essential_is_refused(body: bytes) -> None:
+def test_a_node_without_the_essential_or_beyond_reason_is_refused(body: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         NODE.decode(body)
 
