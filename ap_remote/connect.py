@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ap_remote import config
-from ap_remote.errors import AuthenticationError, ConfigError
+from ap_remote.errors import AuthenticationError, ConfigError, StoreError
 from ap_remote.remote.paths import parse_ref
 from ap_remote.remote.registry import Registry
 
@@ -196,8 +196,12 @@ def _embedded(data: Path, pid: int) -> Any:
     if not found:
         raise ConfigError("the embedded service is not installed: reinstall ap-remote")
     create_app = next(iter(found)).load()
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return create_app(data)
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return create_app(data)
+    except OSError as exc:
+        # The service's own errors are of this kind too: it shares no exception with us.
+        raise StoreError(f"the local library cannot be opened: {exc}") from exc
 
 
 def _registry() -> Registry:

@@ -10,12 +10,12 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ap_remote.errors import AuthenticationError, RemoteError, StoreError
+from ap_remote.errors import AuthenticationError, RemoteError, StoreError, UnavailableError
 from ap_remote.model import Kind, NodeId
 from ap_remote.remote.paths import components
 from ap_remote.transfer.hashing import md5_of
 from ap_remote.transfer.localnames import distinct, local_name
-from ap_remote.transfer.pool import run
+from ap_remote.transfer.pool import Patience, run
 from ap_remote.transfer.report import Meter, Report, Result, Row, SilentMeter
 
 if TYPE_CHECKING:
@@ -45,8 +45,10 @@ async def download(
     plan = await _plan(remote, target, folder)
     meter.expect(len(plan), sum(entry.size for entry, _ in plan))
 
+    patience = Patience()
+
     async def work(job: tuple[Entry, Path]) -> Row:
-        row = await _fetch(remote, *job, overwrite=overwrite)
+        row = await _fetch(remote, *job, patience, overwrite=overwrite)
         meter.advance(row)
         return row
 
@@ -79,7 +81,7 @@ def _parent(path: str, top: str) -> str:
     return parent if len(parent) >= len(top) else top
 
 
-async def _fetch(remote: Remote, entry: Entry, file: Path, *, overwrite: bool) -> Row:
+async def _fetch(remote: Remote, entry: Entry, file: Path, patience: Patience, *, overwrite: bool) -> Row:
     def row(result: Result, reason: str = "") -> Row:
         return Row(source=entry.path, target=str(file), result=result, size=entry.size, reason=reason)
 
@@ -95,10 +97,14 @@ async def _fetch(remote: Remote, entry: Entry, file: Path, *, overwrite: bool) -
         await asyncio.to_thread(partial.replace, file)
     except (AuthenticationError, StoreError):
         raise
+    except UnavailableError as exc:
+        patience.lost(exc)
+        return row("failed", str(exc))
     except (RemoteError, OSError) as exc:
         return row("failed", str(exc))
     finally:
         await asyncio.to_thread(partial.unlink, missing_ok=True)
+    patience.answered()
     return row("done")
 
 

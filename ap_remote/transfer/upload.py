@@ -21,10 +21,11 @@ from ap_remote.errors import (
     QuotaExceededError,
     RemoteError,
     StoreError,
+    UnavailableError,
 )
 from ap_remote.remote.paths import check_name, join, normalise
 from ap_remote.transfer.hashing import md5_of
-from ap_remote.transfer.pool import run
+from ap_remote.transfer.pool import Patience, run
 from ap_remote.transfer.report import Meter, Report, Result, Row, SilentMeter
 
 if TYPE_CHECKING:
@@ -70,15 +71,17 @@ async def upload(
     """Send files, *transfers* at a time, and say what became of each.
 
     A file whose path holds the same bytes already is skipped, and so is one whose bytes are elsewhere in the account
-    when *duplicates* is ``refuse``. A failure of one file leaves the others alone; an expired login, a full account or
-    a local store that cannot be used ends the run.
+    when *duplicates* is ``refuse``. A failure of one file leaves the others alone; an expired login, a full account,
+    a local store that cannot be used or a service that is gone ends the run.
     """
     meter = meter or SilentMeter()
     meter.expect(len(uploads), sum(each.size for each in uploads))
     begun = time.monotonic()
 
+    patience = Patience()
+
     async def work(each: Upload) -> Row:
-        row = await _send(remote, each, if_exists, duplicates)
+        row = await _send(remote, each, if_exists, duplicates, patience)
         meter.advance(row)
         return row
 
@@ -86,7 +89,7 @@ async def upload(
     return Report(rows=tuple(rows), seconds=time.monotonic() - begun)
 
 
-async def _send(remote: Remote, each: Upload, if_exists: IfExists, duplicates: Duplicates) -> Row:
+async def _send(remote: Remote, each: Upload, if_exists: IfExists, duplicates: Duplicates, patience: Patience) -> Row:
     def row(result: Result, reason: str = "") -> Row:
         return Row(source=str(each.source), target=each.path, result=result, size=each.size, reason=reason)
 
@@ -101,8 +104,12 @@ async def _send(remote: Remote, each: Upload, if_exists: IfExists, duplicates: D
         return row("skipped", str(exc))
     except _FATAL:
         raise
+    except UnavailableError as exc:
+        patience.lost(exc)
+        return row("failed", str(exc))
     except (RemoteError, OSError) as exc:
         return row("failed", str(exc))
+    patience.answered()
     return row("done")
 
 

@@ -221,3 +221,18 @@ async def test_a_download_that_cannot_be_written_closes_what_it_reads(
     with pytest.raises(OSError, match="No space"):
         await transfer_download._write(remote, await remote.stat("a.txt"), partial)
     assert len(closed) == 1
+
+
+async def test_a_service_that_is_gone_ends_the_run_after_a_few_files(tmp_path: Path) -> None:
+    asked = []
+
+    class Gone(MemoryRemote):
+        async def put(self, source, path, **kwargs):  # type: ignore[override]
+            asked.append(path)
+            raise UnavailableError("the service cannot be reached")
+
+    for number in range(50):
+        (tmp_path / f"{number}.txt").write_bytes(b"x")
+    with pytest.raises(UnavailableError, match="cannot be reached"):
+        await upload(Gone(), plan_upload([f"{tmp_path}/"], ""))
+    assert len(asked) < 15
