@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 from anyio.from_thread import start_blocking_portal
 
 from ap_remote.connect import connect, from_cookies
-from ap_remote.errors import ConfigError, UnsupportedError
+from ap_remote.errors import ConfigError, RemoteError, UnsupportedError
 from ap_remote.model import Entry, NodeId
 from ap_remote.remote.base import Category, Remote
 from ap_remote.remote.features import (
@@ -63,6 +63,7 @@ class AmazonPhotos:
             self._remote = from_cookies(cookies, tld=tld, region=region)
         else:
             self._remote = remote if isinstance(remote, Remote) else connect(remote)
+        self._closed = False
         self._stack = ExitStack()
         self._portal = self._stack.enter_context(start_blocking_portal())
         self._stack.callback(self._portal.call, self._remote.close)
@@ -83,6 +84,7 @@ class AmazonPhotos:
 
     def close(self) -> None:
         """Release connections and the thread. Closing twice is allowed."""
+        self._closed = True
         self._stack.close()
 
     def usage(self) -> pd.DataFrame:
@@ -215,6 +217,8 @@ class AmazonPhotos:
         return self._remote
 
     def _run(self, work: Callable[[], Awaitable[T]]) -> T:
+        if self._closed:
+            raise RemoteError("this client is closed: make a new one")
         return self._portal.call(work)
 
 

@@ -27,7 +27,7 @@ def show(*, json: Json = False) -> None:
         where = each.url or (f"amazon.{each.tld}" if each.tld else "")
         mark = "  (default)" if settings.default == f"{each.name}:" else ""
         if json:
-            json_line(each)
+            json_line({key: getattr(each, key) for key in Account.__struct_fields__})
         else:
             line(f"{each.name + ':':16} {each.kind:8} {where}{mark}")
 
@@ -54,15 +54,18 @@ def add(
         raise ConfigError("a service needs --url and --credentials (both are printed by `ap emulator`)")
     if not config.is_name(name):
         raise ConfigError(f"{name!r} cannot be an account's name")
-    from ap_remote.transport import marketplace_of
+    from ap_remote.transport import Hosts, marketplace_of, save_credentials
 
     settings = config.load()
-    if cookies is not None:
-        names = _keep_cookies(cookies, settings.folder(name) / "credentials.json")
-        found = marketplace_of(names)
+    given = _read_cookies(cookies) if cookies else {}
+    if kind == "amazon":
+        found = marketplace_of(given)
         tld = tld or (found.tld if found else None)
-    if kind == "amazon" and tld is None:
-        raise ConfigError("which marketplace? say --tld, e.g. --tld com or --tld co.uk")
+        if tld is None:
+            raise ConfigError("which marketplace? say --tld, e.g. --tld com or --tld co.uk")
+        Hosts.for_marketplace(tld, region=region)
+    if given:
+        save_credentials(settings.folder(name) / "credentials.json", given)
     kept = str(credentials.expanduser().resolve()) if credentials else None
     account = Account(name=name, kind=kind, tld=tld, region=region, url=url, credentials=kept)
     config.add_account(settings, account)
@@ -71,8 +74,13 @@ def add(
 
 @group.command()
 def remove(name: Annotated[str, typer.Argument(help="The account's name.")]) -> None:
-    """Forget an account; nothing on the service is touched, and its cache stays on disk."""
-    config.remove_account(config.load(), name.removesuffix(":"))
+    """Forget an account and its cookies; nothing on the service is touched, and its cache stays on disk."""
+    settings, short = config.load(), name.removesuffix(":")
+    if short == config.LOCAL:
+        raise ConfigError("local: is always there")
+    config.remove_account(settings, short)
+    (settings.folder(short) / "credentials.json").unlink(missing_ok=True)
+    line(f"{short}: removed")
 
 
 @group.command()
@@ -87,19 +95,15 @@ def check(name: Annotated[str, typer.Argument(help="The account's name.")] = "")
     run(ask())
 
 
-def _keep_cookies(source: Path, target: Path) -> list[str]:
-    """Copy cookies to where they are kept, readable by their owner alone, and return their names."""
-    from ap_remote.transport import save_credentials
-
+def _read_cookies(source: Path) -> dict[str, str]:
     try:
         found = plain_json.loads(source.expanduser().read_text("utf-8"))
-    except (ValueError, UnicodeDecodeError) as exc:
+    except ValueError as exc:
         raise ConfigError(f"{source}: not a JSON file of cookies") from exc
     cookies = found.get("cookies", found) if isinstance(found, dict) else None
     if not isinstance(cookies, dict) or not all(isinstance(value, str) for value in cookies.values()):
         raise ConfigError(f'{source}: expected {{"session-id": "…", "ubid-main": "…", "at-main": "…"}}')
-    save_credentials(target, cookies)
-    return list(cookies)
+    return cookies
 
 
 def register(app: typer.Typer) -> None:

@@ -15,19 +15,31 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
-    TransferSpeedColumn,
 )
+from rich.text import Text
+
+from ap_remote.cli.render import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
+    from rich.progress import Task
+
     from ap_remote.transfer import Row
 
 T = TypeVar("T")
+
+_TURNS: Final = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Characters that turn the direction of text: `gpj.exe` can look like `exe.jpg`."""
+_VISIBLE: Final = {
+    **{code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))},
+    **{ord(char): f"\\u{ord(char):04x}" for char in _TURNS},
+}
 
 OUT: Final = Console(highlight=False, soft_wrap=True)
 ERR: Final = Console(stderr=True, highlight=False)
@@ -42,8 +54,8 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def line(text: str) -> None:
-    """Print a line of an answer as it is: no markup, no wrapping, odd bytes of names made visible."""
-    sys.stdout.write(text.encode("utf-8", "replace").decode("utf-8") + "\n")
+    """Print a line of an answer: no markup, no wrapping; what would move a terminal's cursor is made visible."""
+    sys.stdout.write(text.encode("utf-8", "replace").decode("utf-8").translate(_VISIBLE) + "\n")
 
 
 def json_line(value: Any) -> None:
@@ -59,6 +71,14 @@ def say(text: str) -> None:
 def is_quiet() -> bool:
     """Whether nobody watches stderr."""
     return not ERR.is_terminal
+
+
+class _Rate(ProgressColumn):
+    """Bytes a second, in the units of the summary that follows."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{size_text(int(speed))}/s" if speed else "", style="progress.data.speed")
 
 
 class TransferBar:
@@ -87,8 +107,8 @@ def transfer_bar() -> Iterator[TransferBar]:
     columns = (
         TextColumn("{task.fields[files]}/{task.fields[of]} files"),
         BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
+        DownloadColumn(binary_units=True),
+        _Rate(),
         TimeRemainingColumn(),
         TextColumn("{task.description}", markup=False),
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Final, get_args
 
 import typer
 
-from ap_remote.cli.console import Json, json_line, line, run
+from ap_remote.cli.console import Json, is_quiet, json_line, line, run, say
 from ap_remote.cli.render import entry_json
 from ap_remote.connect import resolve, semantic_index
 from ap_remote.errors import ConfigError
@@ -16,13 +18,18 @@ from ap_remote.remote.base import Category
 
 Limit = Annotated[int, typer.Option(min=1, help="How many answers at most.")]
 
+_FILTER: Final = re.compile(r"\w+:\s*\(")
+"""What a filter begins with and no remote does."""
+_WORDS: Final = re.compile(r"[\w\s',.!?-]*\w[\w\s',.!?-]*")
+"""Plain language, which no filter is."""
+
 
 def search(
     spec: Annotated[str, typer.Argument(metavar="REMOTE:", help="Where to search.")],
     query: Annotated[
         str,
         typer.Argument(
-            metavar="[FILTER]",
+            metavar="FILTER",
             help="Amazon's search syntax, e.g. 'type:(PHOTOS) AND timeYear:(2023) AND location:(CAN#BC#Vancouver)'.",
         ),
     ] = "",
@@ -33,16 +40,26 @@ def search(
     json: Json = False,
 ) -> None:
     """Find photographs by filter, by words and by example; a filter narrows the other two exactly."""
+    if _FILTER.match(spec) and not query:
+        raise ConfigError(f"the remote comes first, then the filter: ap search local: '{spec}'")
+    if _WORDS.fullmatch(query):
+        raise ConfigError(
+            f"{query!r} is no filter; for what pictures show: ap search {spec} --semantic {shlex.quote(query)}"
+        )
 
     async def ask() -> None:
         remote, _ = resolve(spec)
+        found = 0
         async with remote:
             if semantic is None and like is None:
                 async for entry in remote.search(query, limit=limit):
+                    found += 1
                     if json:
                         json_line(entry_json(entry))
                     else:
                         line(entry.path)
+                if not found and not is_quiet():
+                    say(f"nothing found; `ap aggregations {spec}` lists the values that exist")
                 return
             index = semantic_index(spec)
             example = _example(like)

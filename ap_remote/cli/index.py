@@ -34,10 +34,10 @@ def build(spec: Spec = None, *, encoder: Encoder = "offline", json: Json = False
         if json:
             json_line(report)
         else:
+            pace = f"{report.images_per_second:.1f} images/s on {report.device}, " if report.encoded else ""
             line(
                 f"{report.total} photographs: {report.encoded} embedded, {report.reused} already there, "
-                f"{len(report.failed)} failed; {report.images_per_second:.1f} images/s on {report.device}, "
-                f"{report.seconds:.1f} s"
+                f"{len(report.failed)} failed; {pace}{report.seconds:.1f} s"
             )
         for each in report.failed:
             say(f"failed {each.path}: {each.reason}")

@@ -1,8 +1,8 @@
 """The ``ap`` command's root: options that hold for all commands, and how failures end.
 
-Exit codes: 0 done; 1 anything else; 2 wrong use, bad query, bad name, ambiguous; 4 not found; 5 temporary, try again;
-6 already there; 7 credentials or quota, nothing will work until that is mended; 12 a local store; 13 an encoder;
-14 a plan; 130 interrupted.
+Exit codes: 0 done; 1 part of it failed, or anything else; 2 wrong use, bad query, bad name, ambiguous; 4 not found;
+5 temporary, try again; 6 already there; 7 credentials or quota, nothing will work until that is mended; 12 a local
+store; 13 an encoder; 14 a plan; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from ap_remote import config
 from ap_remote.cli import accounts, find, folders, index, listing, login, organise, servers, transfers, trash
 from ap_remote.cli.console import say
-from ap_remote.errors import RemoteError
+from ap_remote.errors import NotFoundError, RemoteError
 
 _INTERRUPTED = 130
 
@@ -31,7 +32,7 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except RemoteError as exc:
             _reraise_when_debugging(ctx)
-            say(f"ap: {exc}")
+            say(f"ap: {exc}{_hint(exc)}")
             raise typer.Exit(exc.exit_code) from exc
         except KeyboardInterrupt as exc:
             say("ap: interrupted")
@@ -45,6 +46,13 @@ class _Commands(TyperGroup):
             where = f": {exc.filename}" if exc.filename else ""
             say(f"ap: {exc.strerror or exc}{where}")
             raise typer.Exit(1) from exc
+
+
+def _hint(error: RemoteError) -> str:
+    """Return what to add for somebody who forgot the colon behind an account's name."""
+    if isinstance(error, NotFoundError) and error.path in (config.LOCAL, *config.load().accounts):
+        return f" (the account is written {error.path}:)"
+    return ""
 
 
 def _reraise_when_debugging(ctx: Any) -> None:
@@ -65,6 +73,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Amazon Photos as a remote: list, copy, search, organise. "
     "A remote path is ACCOUNT:PATH, e.g. local:Pictures/2023; local: needs no account.",
+    epilog="Exit codes: 0 done; 1 part of it failed, or anything else; 2 wrong use, bad query, bad name; 4 not found; "
+    "5 temporary, try again; 6 already there; 7 credentials or quota; 12 a local store; 13 an encoder; 14 a plan; "
+    "130 interrupted.",
 )
 
 

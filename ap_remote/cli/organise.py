@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 group = typer.Typer(no_args_is_help=True, help="Albums by theme or event: plan, look, apply, undo.")
 
 PlanId = Annotated[
-    str | None, typer.Argument(metavar="[PLAN]", help="A plan's id or its first characters; the default is the newest.")
+    str | None, typer.Argument(metavar="PLAN", help="A plan's id or its first characters; the default is the newest.")
 ]
 _SAMPLES = 3
 _JOURNAL = ".journal.jsonl"

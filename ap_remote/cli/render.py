@@ -11,13 +11,14 @@ from rich.text import Text
 from rich.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from ap_remote.model import Entry
 
 _PROMISED: Final = ("path", "name", "id", "kind", "size", "md5", "modified")
 """Keys that scripts may rely on, present even when empty."""
 
+_TIMES: Final = ("modified", "created", "taken")
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP: Final = 1024
 
@@ -53,14 +54,25 @@ def relative(entry: Entry, base: str) -> str:
 def details(entry: Entry) -> Table:
     """Return an entry as a two-column table."""
     table = Table(show_header=False, box=None, pad_edge=False)
-    for key, value in entry_json(entry).items():
-        if value in (None, "", [], {}):
+    for key, value in _flat(entry_json(entry)):
+        if value in (None, "") or (key == "size" and entry.is_folder):
             continue
-        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-        if key == "size":
-            shown = f"{shown} ({size_text(entry.size)})"
+        shown = f"{value} ({size_text(entry.size)})" if key == "size" and entry.size >= _STEP else str(value)
         table.add_row(Text(key, style="dim"), Text(shown))
     return table
+
+
+def _flat(fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Give each value a row: what is nested under its own name, lists joined, times to the second."""
+    for key, value in fields.items():
+        if isinstance(value, dict):
+            yield from _flat(value)
+        elif isinstance(value, (list, tuple)):
+            yield key, ", ".join(map(str, value))
+        elif key in _TIMES and value:
+            yield key, f"{time_text(datetime.fromisoformat(value))} UTC"
+        else:
+            yield key, value
 
 
 def tree(entries: Iterable[Entry], base: str, title: str) -> Tree:

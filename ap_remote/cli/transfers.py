@@ -22,7 +22,9 @@ Transfers = Annotated[int, typer.Option(min=1, max=32, help="How many files at a
 def put(
     sources: Annotated[list[str], typer.Argument(metavar="SRC… REMOTE:DIR", help="Local files and folders.")],
     *,
-    overwrite: Annotated[bool, typer.Option(help="Replace the content of files of the same name.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the content of files of the same name.")
+    ] = False,
     keep_duplicates: Annotated[
         bool, typer.Option("--keep-duplicates", help="Upload bytes that the account already holds elsewhere.")
     ] = False,
@@ -31,8 +33,9 @@ def put(
 ) -> None:
     """Upload files and folders.
 
-    A folder `trip` arrives as DIR/trip; `trip/` puts its content into DIR. What is there already, byte for byte, is
-    skipped, and so are bytes that the account holds elsewhere. Junk folders of NAS systems are left out.
+    A folder `trip` arrives as DIR/trip; `trip/` puts its content into DIR.
+    Bytes that are there already, or elsewhere in the account, are skipped.
+    Junk folders of NAS systems are left out.
     """
     *local, spec = sources
     if not local:
@@ -59,19 +62,21 @@ def get(
     spec: Annotated[str, typer.Argument(metavar="REMOTE:PATH", help="A file, or a folder with all below it.")],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A local folder; it is made if need be.")] = Path(),
     *,
-    overwrite: Annotated[bool, typer.Option(help="Replace local files of other content.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace local files of other content.")] = False,
     transfers: Transfers = 4,
     json: Json = False,
 ) -> None:
     """Download a file or a folder.
 
-    Each file is written under a partial name, checked by md5, given the photograph's date and then renamed.
+    Each file is checked by md5 and gets the photograph's date.
+    A download that is broken off leaves no half files; the same command goes on with it.
     """
 
     async def fetch() -> Report:
         remote, target = resolve(spec)
-        folder.mkdir(parents=True, exist_ok=True)
         async with remote:
+            await remote.stat(target)
+            folder.mkdir(parents=True, exist_ok=True)
             with transfer_bar() as meter:
                 return await download(remote, target, folder, overwrite=overwrite, transfers=transfers, meter=meter)
 

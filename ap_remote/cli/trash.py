@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from ap_remote.model import Outcome, Ref
     from ap_remote.remote.base import Remote
 
-Specs = Annotated[list[str], typer.Argument(metavar="REMOTE:PATH…", help="Paths, or ids as REMOTE:id:NODE_ID.")]
+Specs = Annotated[
+    list[str], typer.Argument(metavar="REMOTE:PATH", help="Paths; an id is written as the path id:NODE_ID.")
+]
 
 
 def trash(specs: Specs, *, json: Json = False) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
+from ap_remote import errors
 from ap_remote.cli.main import app
 
 
@@ -154,3 +157,109 @@ def test_a_full_disk_is_one_sentence(ap, files: Path, tmp_path: Path) -> None:
 def test_version_and_help_answer(ap) -> None:
     assert ap("--version").stdout.startswith("ap ")
     assert "organise" in ap("--help").stdout
+
+
+def _commands(group, *above: str):
+    for name, command in group.commands.items():
+        yield [*above, name]
+        if hasattr(command, "commands"):
+            yield from _commands(command, *above, name)
+
+
+def test_each_help_answers_in_plain_text(ap) -> None:
+    words = list(_commands(typer.main.get_command(app)))
+    assert len(words) > 30
+    for each in words:
+        shown = ap(*each, "--help").stdout
+        assert "Usage: " in shown
+        # Rich would turn a word between two colons into a pictogram.
+        assert not any(ord(char) > 0x1F000 for char in shown), each
+
+
+def test_help_lists_every_exit_code_that_an_error_has(ap) -> None:
+    def below(kind: type[errors.RemoteError]) -> set[int]:
+        return {kind.exit_code}.union(*(below(each) for each in kind.__subclasses__()))
+
+    told = ap("--help").stdout.partition("Exit codes:")[2]
+    assert below(errors.RemoteError) | {0, 130} == {int(each) for each in re.findall(r"\d+", told)}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("ls", "local"), 4, "local:"),
+        (("search", "type:(PHOTOS)"), 2, "ap search local: 'type:(PHOTOS)'"),
+        (("search", "local:", "a cat"), 2, "--semantic 'a cat'"),
+        (("search", "local:", "type:(photos)"), 2, "PHOTOS"),
+        (("accounts", "add", "x", "--tld", "zz"), 2, "amazon.zz"),
+        (("accounts", "remove", "local"), 2, "always there"),
+    ],
+)
+def test_a_human_mistake_is_answered_with_what_was_meant(ap, words, code, told) -> None:
+    assert told in ap(*words, code=code).stderr
+
+
+def test_an_account_that_is_refused_leaves_no_cookies(ap, tmp_path: Path) -> None:
+    cookies = tmp_path / "cookies.json"
+    cookies.write_text(json.dumps({"session-id": "CANARY-1", "at-main": "CANARY-2"}), "utf-8")
+    ap("accounts", "add", "x", "--tld", "zz", "--cookies", str(cookies), code=2)
+    assert not (tmp_path / "home" / "accounts" / "x").exists()
+    assert "x" not in ap("accounts", "list", "--json").stdout.replace("local", "")
+
+
+def test_removing_an_account_removes_its_cookies(ap, tmp_path: Path) -> None:
+    cookies = tmp_path / "cookies.json"
+    cookies.write_text(json.dumps({"session-id": "a", "ubid-main": "b", "at-main": "c"}), "utf-8")
+    ap("accounts", "add", "home", "--cookies", str(cookies))
+    rows = [json.loads(row) for row in ap("accounts", "list", "--json").stdout.splitlines()]
+    assert [(row["name"], row["kind"], row["tld"]) for row in rows] == [
+        ("local", "local", None),
+        ("home", "amazon", "com"),
+    ]
+    ap("accounts", "remove", "home:")
+    assert not (tmp_path / "home" / "accounts" / "home" / "credentials.json").exists()
+    assert len(ap("accounts", "list").stdout.splitlines()) == 1
+
+
+def test_a_download_of_nothing_makes_no_folder(ap, tmp_path: Path) -> None:
+    ap("get", "local:nope", str(tmp_path / "out"), code=4)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["local:Documents", "local:Documents/", "local:/Documents", "Documents", "/Documents//"]
+)
+def test_a_path_is_understood_with_and_without_slashes_and_colon(ap, files: Path, path: str) -> None:
+    ap("put", f"{files}/", "local:Documents")
+    assert ap("lsf", path).stdout == "one file.txt\ntwo.csv\n"
+
+
+def test_an_id_stands_for_its_path(ap, files: Path) -> None:
+    ap("put", f"{files}/", "local:Documents")
+    node = json.loads(ap("stat", "local:Documents/two.csv", "--json").stdout)["id"]
+    assert ap("cat", f"local:id:{node}").stdout == ap("cat", f"id:{node}").stdout == "a,b\n1,2\n"
+
+
+def test_stat_gives_each_field_a_row_of_its_own(ap, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "red.jpg")
+    ap("put", str(tmp_path / "red.jpg"), "local:Pictures")
+    rows = dict(row.split(maxsplit=1) for row in ap("stat", "local:Pictures/red.jpg").stdout.splitlines())
+    assert (rows["width"].strip(), rows["height"].strip()) == ("40", "30")
+    assert rows["modified"].strip().endswith("UTC")
+    assert not any(char in "".join(rows.values()) for char in "{}()'" if char not in rows["size"])
+
+
+def test_the_manual_lists_the_exit_codes_of_the_help(ap) -> None:
+    manual = Path(__file__).parents[3].joinpath("docs", "ap.md").read_text("utf-8").partition("## Exit codes")[2]
+    told = ap("--help").stdout.partition("Exit codes:")[2]
+    assert re.findall(r"^\| (\d+) \|", manual, re.MULTILINE) == re.findall(r"\d+", told)
+
+
+def test_names_cannot_play_tricks_on_a_terminal(ap, tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[2Jb\u202egpj.txt").write_text("x", "utf-8")
+    ap("put", f"{tmp_path}/a\x1b[2Jb\u202egpj.txt", "local:Documents")
+    assert ap("lsf", "local:Documents").stdout == "a\\x1b[2Jb\\u202egpj.txt\n"
+    (row,) = (json.loads(row) for row in ap("lsjson", "local:Documents").stdout.splitlines())
+    assert row["name"] == "a\x1b[2Jb\u202egpj.txt"

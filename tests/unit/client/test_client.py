@@ -8,7 +8,7 @@ import pytest
 
 from ap_remote import AmazonPhotos
 from ap_remote.backends.memory import MemoryRemote
-from ap_remote.errors import AuthenticationError, ConfigError, NotInTrashError
+from ap_remote.errors import AuthenticationError, ConfigError, NotInTrashError, RemoteError
 from tests.contracts.pictures import jpeg
 
 
@@ -90,3 +90,11 @@ def test_no_secret_is_shown_and_missing_cookies_are_named() -> None:
 def test_cookies_or_a_remote_not_both() -> None:
     with pytest.raises(ConfigError, match="not both"):
         AmazonPhotos({"session-id": "x"}, remote="local:")
+
+
+def test_a_closed_client_says_so() -> None:
+    client = AmazonPhotos(remote=MemoryRemote())
+    client.close()
+    client.close()
+    with pytest.raises(RemoteError, match="closed"):
+        client.photos()
