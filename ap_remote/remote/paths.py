@@ -7,6 +7,7 @@ virtual views that listings leave out unless it is asked for by name.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from ap_remote.errors import InvalidNameError
@@ -16,6 +17,8 @@ ROOT: Final = ""
 VIEWS: Final = ".views"
 TRASH_VIEW: Final = ".views/trash"
 ALBUMS_VIEW: Final = ".views/albums"
+_NO_NAMES: Final = frozenset({"", ".", ".."})
+_ODD: Final = re.compile("[/\0\ud800-\udfff]")
 NAME_LIMIT: Final = 256
 """Characters in a name; the figure is the clients', not Amazon's [amazon-photos-api.md 6.1, 18]."""
 
@@ -38,6 +41,8 @@ def check_name(name: str) -> str:
     Raises:
         InvalidNameError: empty, ``.``, ``..``, over 256 characters, with ``/`` or NUL in it, or no valid text.
     """
+    if len(name) <= NAME_LIMIT and name not in _NO_NAMES and not _ODD.search(name):
+        return name
     if not name:
         raise InvalidNameError(name, "it is empty")
     if name in (".", ".."):
@@ -46,11 +51,9 @@ def check_name(name: str) -> str:
         raise InvalidNameError(name, "it contains '/'")
     if "\0" in name:
         raise InvalidNameError(name, "it contains NUL")
-    if any("\ud800" <= char <= "\udfff" for char in name):
+    if len(name) <= NAME_LIMIT:
         raise InvalidNameError(name.encode("utf-8", "replace").decode(), "it is not valid text (a lone surrogate)")
-    if len(name) > NAME_LIMIT:
-        raise InvalidNameError(name, f"it has {len(name)} characters, {NAME_LIMIT} are allowed")
-    return name
+    raise InvalidNameError(name, f"it has {len(name)} characters, {NAME_LIMIT} are allowed")
 
 
 def join(*parts: str) -> str:

@@ -7,7 +7,7 @@ from ap_remote.errors import InvalidNameError
 from ap_remote.model import NodeId
 from ap_remote.remote import paths
 
-NAMES = st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=30).filter(
+NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=30).filter(
     lambda name: name not in (".", "..")
 )
 PATHS = st.lists(NAMES, max_size=5).map("/".join)
