@@ -7,7 +7,9 @@ a query is refused here with a position rather than by the service with a code.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Final, Literal
 
 import msgspec
@@ -119,7 +121,7 @@ def check(query: Query, text: str = "") -> Query:
     for clause in query.clauses:
         if clause.name not in known:
             what = "facet" if query.language == "search" else "field"
-            problem = f"unknown {what} '{clause.name}'; known are {', '.join(known)}"
+            problem = f"unknown {what} '{clause.name}'{_nearest(clause.name, known)}; known are {', '.join(known)}"
             raise _error(text, clause.at, problem)
         _check_value(clause, clause.value, known[clause.name], text)
     return query
@@ -143,6 +145,13 @@ def _check_value(clause: Clause, value: Value, row: Name, text: str) -> None:
             _check_text(clause, value, row, text)
 
 
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """Return a question after the word that was probably meant, or nothing."""
+    by_folded = {each.casefold(): each for each in known}
+    near = get_close_matches(word.casefold(), by_folded, n=1)
+    return f" (did you mean {by_folded[near[0]]}?)" if near else ""
+
+
 def _check_prefix(clause: Clause, term: Term, row: Name, text: str) -> None:
     if not row.prefix:
         problem = f"'{clause.name}' takes no prefix; leave out the '*', or quote it if it belongs to the value"
@@ -160,7 +169,7 @@ def _check_text(clause: Clause, part: Term | Bound, row: Name, text: str) -> Non
     problem = ""
     match row.takes:
         case "choice" if word not in row.choices:
-            problem = f"unknown {clause.name} '{word}'; known are {', '.join(row.choices)}"
+            problem = f"unknown {clause.name} '{word}'{_nearest(word, row.choices)}; known are {', '.join(row.choices)}"
         case "whole number" if not _WHOLE.fullmatch(word):
             problem = f"'{clause.name}' takes a whole number, not '{word}'"
         case "true or false" if word not in ("true", "false"):

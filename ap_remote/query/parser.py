@@ -211,6 +211,7 @@ def _mistake(text: str, at: int, language: Language, expected: set[str]) -> str 
     here = rest[:1]
     value = "WORD" in expected
     joint = "OR" in expected
+    before = text[:at].rsplit(maxsplit=1)[-1] if text[:at].split() else ""
     known = (
         (here == '"' and value, "the quote is never closed"),
         (here == "\\", "a backslash stands before the character it protects"),
@@ -218,6 +219,7 @@ def _mistake(text: str, at: int, language: Language, expected: set[str]) -> str 
             here == "*" or (text[max(at - 1, 0) : at] == "*" and word),
             "a '*' stands only at the end of a value; quote it if it belongs to the value",
         ),
+        (before in ("and", "or") and "COLON" in expected, f"write {before.upper()} in capitals"),
         (word == "NOT" or (here == "-" and "NAME" in expected), "there is no NOT in Amazon's language"),
         (word == "OR" and not value, "OR stands inside parentheses only, as in type:(PHOTOS OR VIDEOS)"),
         (word in _KEYWORDS and value, f"expected a value, found {word}; quote it to look for the word itself"),

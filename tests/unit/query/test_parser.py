@@ -150,7 +150,7 @@ def test_a_node_filter_is_read(text, tree):
         ('name:("abc)', 6, "the quote is never closed"),
         ("name:(a*b)", 8, "a '*' stands only at the end of a value; quote it if it belongs to the value"),
         ("name:(\\", 6, "a backslash stands before the character it protects"),
-        ("type:(photos)", 6, "unknown type 'photos'; known are PHOTOS, VIDEOS, ALBUMS"),
+        ("type:(photos)", 6, "unknown type 'photos' (did you mean PHOTOS?); known are PHOTOS, VIDEOS, ALBUMS"),
         ("type:(PHOTOS) timeYear:(last)", 24, "'timeYear' takes a whole number, not 'last'"),
         ("favorite:(yes)", 10, "'favorite' takes true or false, not 'yes'"),
     ],
@@ -233,3 +233,19 @@ def test_the_error_points_at_the_place():
         parse_search("type:(PHOTOS) AND kind:(FILE)")
     _, line, caret = str(caught.value).splitlines()
     assert line[caret.index("^") :].startswith("kind")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("type:(PHOTOS) and timeYear:(2023)", "write AND in capitals"),
+        ("timeyear:(2023)", "did you mean timeYear?"),
+        ("Type:(PHOTOS)", "did you mean type?"),
+        ("type:(photos)", "did you mean PHOTOS?"),
+        ("thing:(beach)", "did you mean things?"),
+    ],
+)
+def test_a_near_miss_is_told_what_was_probably_meant(text, told):
+    with pytest.raises(QuerySyntaxError) as caught:
+        parse_search(text)
+    assert told in str(caught.value)
