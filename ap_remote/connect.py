@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 from functools import lru_cache, partial
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -191,6 +190,8 @@ def _credentials_file(account: Account, settings: Settings) -> Path:
 @lru_cache(maxsize=8)
 def _embedded(data: Path, pid: int) -> Any:
     """Open the embedded service once per folder and process; a forked child opens its own."""
+    from importlib.metadata import entry_points
+
     del pid
     found = entry_points(group=SERVICES, name=config.LOCAL)
     if not found:

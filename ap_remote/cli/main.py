@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -62,6 +61,8 @@ def _reraise_when_debugging(ctx: Any) -> None:
 
 def _print_version(*, value: bool) -> None:
     if value:
+        from importlib.metadata import version
+
         sys.stdout.write(f"ap {version('ap-remote')}\n")
         raise typer.Exit
 

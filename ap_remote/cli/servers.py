@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -48,6 +47,8 @@ def _find(name: str, what: str, extra: str) -> Any:
     Raises:
         MissingExtraError: it cannot be imported.
     """
+    from importlib.metadata import entry_points
+
     (entry_point,) = entry_points(group=_GROUP, name=name)
     try:
         return entry_point.load()
