@@ -105,7 +105,19 @@ def entry(node: Node, *, path: str) -> Entry:
         labels=tuple(dict.fromkeys((*node.labels, *node.keywords))),
         things=node.things,
         media=media(content),
+        assets=tuple(dict.fromkeys(each.asset_type for each in node.child_asset_type_info if each.asset_type)),
+        family_id=node.family_id,
+        properties=properties(node),
     )
+
+
+def properties(node: Node) -> dict[str, dict[str, str]]:
+    """Return what applications keep with a node; what is not text is none of theirs."""
+    return {
+        owner: kept
+        for owner, pairs in node.properties.items()
+        if isinstance(pairs, dict) and (kept := {key: text for key, text in pairs.items() if isinstance(text, str)})
+    }
 
 
 def media(content: ContentProperties) -> Media | None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
+
+LIVE_VIDEO: Final = "LIVE_VIDEO"
+"""The asset of a live photo, in Amazon's word."""
 
 
 class Kind(StrEnum):
@@ -115,6 +118,17 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     things: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
     media: Media | None = None
+    assets: tuple[str, ...] = ()
+    """What renditions or parts it has beside its own bytes, in Amazon's words: ``LIVE_VIDEO`` marks a live photo."""
+    family_id: str | None = None
+    """The family vault it lies in."""
+    properties: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+    """What applications keep with it: owner to key to value."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is a live photo: a still with a film as its asset."""
+        return LIVE_VIDEO in self.assets
 
     @property
     def is_folder(self) -> bool:
@@ -141,6 +155,18 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     label: str | None = None
     """What a person reads when it differs from the value, e.g. a name for a cluster id."""
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """A cluster of faces that the service takes for one person."""
+
+    id: str
+    """What a search takes: ``people:(id)``."""
+    name: str | None = None
+    """``None`` while nobody has named it."""
+    count: int = 0
+    cover: str | None = None
+    """The id of the photograph that stands for the person."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,6 +72,9 @@ class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
     things: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
     media: MediaRecord | None = None
+    assets: tuple[str, ...] = ()
+    family_id: str | None = None
+    properties: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
 
     @property
     def moment(self) -> datetime | None:
@@ -167,6 +170,9 @@ def from_entry(entry: Entry) -> Record:
         things=entry.things,
         people=entry.people,
         media=None if entry.media is None else _media_record(entry.media),
+        assets=entry.assets,
+        family_id=entry.family_id,
+        properties=entry.properties,
     )
 
 
@@ -195,6 +201,9 @@ def to_entry(record: Record, path: str) -> Entry:
         things=record.things,
         people=record.people,
         media=None if media is None else _media(media),
+        assets=record.assets,
+        family_id=record.family_id,
+        properties=record.properties,
     )
 
 

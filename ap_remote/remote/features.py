@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from ap_remote.model import Entry, Ref, Usage
+    from ap_remote.model import Change, Entry, Person, Ref, Usage
 
 
 class Features(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,4 +132,134 @@ class SupportsSync(Protocol):
 
     async def sync(self, *, progress: Callable[[int, int | None], None] | None = None) -> SyncReport:
         """Fetch what changed; *progress* gets nodes so far and, where known, the total."""
+        ...
+
+
+@runtime_checkable
+class SupportsPeople(Protocol):
+    """Faces are grouped into people, whose groups can be named and joined."""
+
+    async def people(self) -> Sequence[Person]:
+        """Return the people, the most photographed first; those without a name as well."""
+        ...
+
+    async def name_person(self, person: str, name: str) -> None:
+        """Give a cluster of faces a name.
+
+        Raises:
+            NotFoundError: no cluster has this id.
+        """
+        ...
+
+    async def merge_people(self, people: Sequence[str], name: str) -> None:
+        """Make one person of several clusters. There is no way back.
+
+        Raises:
+            NotFoundError: one of them does not exist.
+        """
+        ...
+
+    async def set_person_cover(self, person: str, target: Ref) -> None:
+        """Let a photograph stand for a person.
+
+        Raises:
+            NotFoundError: no such cluster, or nothing is at *target*.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsFamily(Protocol):
+    """A vault that the members of a family share."""
+
+    async def add_to_family(self, targets: Sequence[Ref], *, family_id: str | None = None) -> None:
+        """Put photographs into the family vault; they stay where they are.
+
+        Args:
+            targets: which.
+            family_id: the family; ``None`` is the one that a node of the account names already.
+
+        Raises:
+            UnsupportedError: no family is known.
+        """
+        ...
+
+    async def remove_from_family(self, targets: Sequence[Ref], *, family_id: str | None = None) -> None:
+        """Take photographs out of the family vault; they stay where they are."""
+        ...
+
+
+@runtime_checkable
+class SupportsDescriptions(Protocol):
+    """Entries carry words of their owner, and properties of applications."""
+
+    async def describe(
+        self, target: Ref, *, description: str | None = None, labels: Sequence[str] | None = None
+    ) -> Entry:
+        """Set description (at most 500 characters) and labels (10 of 256); ``None`` leaves one as it is."""
+        ...
+
+    async def set_properties(self, target: Ref, owner: str, values: Mapping[str, str | None]) -> Entry:
+        """Set properties of one owner (10 keys of 50 characters, values of 500); ``None`` removes one."""
+        ...
+
+
+@runtime_checkable
+class SupportsParents(Protocol):
+    """An entry may lie in several folders at once, under one name."""
+
+    async def link(self, source: Ref, folder: Ref) -> Entry:
+        """Let an entry lie in one more folder.
+
+        Raises:
+            AlreadyExistsError: its name is taken there.
+        """
+        ...
+
+    async def unlink(self, source: Ref, folder: Ref) -> Entry:
+        """Take an entry out of one of several folders.
+
+        Raises:
+            UnsupportedError: it is the last one; an entry without a folder cannot be seen.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsAssets(Protocol):
+    """A file may have parts: the film of a live photo."""
+
+    async def assets(self, target: Ref) -> Sequence[Entry]:
+        """Return a file's parts; their bytes are had by :meth:`Remote.get` of their ids."""
+        ...
+
+
+@runtime_checkable
+class SupportsArchives(Protocol):
+    """Many files can be had as one archive that the service makes."""
+
+    def archive(self, *targets: Ref) -> AsyncIterator[bytes]:
+        """Yield the bytes of a ZIP of files, or of all photographs of an album (at most 1,200 files)."""
+        ...
+
+
+@runtime_checkable
+class SupportsDigests(Protocol):
+    """The account can be asked which contents it holds."""
+
+    async def known(self, digests: Sequence[str]) -> Mapping[str, Entry]:
+        """Return the entries that hold contents of these md5 digests, for those that are known."""
+        ...
+
+
+@runtime_checkable
+class SupportsChanges(Protocol):
+    """What changed can be asked for."""
+
+    def changes(self, checkpoint: str | None = None) -> AsyncIterator[tuple[str | None, Sequence[Change]]]:
+        """Yield changes since a checkpoint, each batch with the checkpoint to go on from after it.
+
+        Raises:
+            UnsupportedError: the account has no such stream.
+        """
         ...

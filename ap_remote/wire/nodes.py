@@ -170,6 +170,7 @@ class Node(Wire, frozen=True, kw_only=True):
     description: str | None = None
     is_root: bool = False
     is_shared: bool = False
+    family_id: str | None = None
     exclusively_trashed: bool | None = None
     recursively_trashed: bool | None = None
     purge_reason: str | None = None

@@ -12,7 +12,7 @@ from typing import Final
 
 from ap_remote_emulator.errors import StoreError
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -98,6 +98,49 @@ CREATE TABLE garbage (sha TEXT PRIMARY KEY) WITHOUT ROWID; -- blobs that may hav
 """
 
 
+_SECOND: Final = """
+ALTER TABLE nodes ADD COLUMN family_id TEXT;
+ALTER TABLE nodes ADD COLUMN properties TEXT;   -- JSON object: owner to key to value
+ALTER TABLE nodes ADD COLUMN asset_type TEXT;   -- of an ASSET: LIVE_VIDEO
+ALTER TABLE nodes ADD COLUMN asset_types TEXT;  -- JSON list: what assets a FILE has
+ALTER TABLE nodes ADD COLUMN covers TEXT;       -- JSON list: of an album
+ALTER TABLE nodes ADD COLUMN uploader TEXT;     -- the id of the family member whose photograph it is; NULL is the owner
+CREATE INDEX nodes_by_family ON nodes (family_id) WHERE family_id IS NOT NULL;
+
+CREATE TABLE shares (
+    id TEXT PRIMARY KEY,
+    node_id TEXT NOT NULL,      -- a SHARED_COLLECTION, whose children are what is shared
+    secret TEXT,                -- of a group's link; NULL for a plain share
+    created INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE archives (id TEXT PRIMARY KEY, node_ids TEXT NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE local_ids (local_id TEXT PRIMARY KEY, node_id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE part_uploads (
+    id TEXT PRIMARY KEY,
+    node_id TEXT NOT NULL,
+    wish TEXT NOT NULL,         -- JSON: the query parameters that it began with
+    md5 TEXT,
+    created INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE parts (
+    upload_id TEXT NOT NULL REFERENCES part_uploads (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    md5 TEXT NOT NULL,
+    PRIMARY KEY (upload_id, number)
+) WITHOUT ROWID;
+CREATE TABLE sessions (
+    at TEXT PRIMARY KEY,        -- the value of an at- cookie, hashed
+    created INTEGER NOT NULL,
+    expired INTEGER             -- when it was taken back; NULL while it is good
+) WITHOUT ROWID;
+"""
+"""What format 2 adds: families, properties, assets, shares, archives, multipart uploads, sessions that end."""
+
+_STEPS: Final = (_TABLES, _SECOND)
+"""The statements that lead from each format to the next."""
+
+
 def prepare(connection: sqlite3.Connection) -> bool:
     """Bring a database to today's schema inside the caller's transaction; return whether it was empty.
 
@@ -109,16 +152,17 @@ def prepare(connection: sqlite3.Connection) -> bool:
         raise StoreError(f"the store was written by a newer version (format {found}, this one knows {VERSION})")
     if found == VERSION:
         return False
-    for statement in _statements():
-        connection.execute(statement)
+    for step in _STEPS[found:]:
+        for statement in _statements(step):
+            connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
-    return True
+    return bool(found == 0)
 
 
-def _statements() -> list[str]:
+def _statements(step: str) -> list[str]:
     statements: list[str] = []
     pending = ""
-    for line in _TABLES.splitlines():
+    for line in step.splitlines():
         pending += line + "\n"
         if sqlite3.complete_statement(pending):
             statements.append(pending)

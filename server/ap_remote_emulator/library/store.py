@@ -26,6 +26,7 @@ from ap_remote_emulator.library.rendering import render_changed
 _BUSY_SECONDS: Final = 60.0
 _REMEMBERED: Final = 64
 DEFAULT_FOLDERS: Final = ("Pictures", "Videos", "Documents", "Backup")
+_BESIDE: Final = ("shares", "archives", "local_ids", "parts", "part_uploads")
 SERVICE: Final = "CloudDriveWeb"
 """What ``createdBy`` says about nodes made over the web door."""
 
@@ -209,7 +210,7 @@ class Store:
         """Forget every node and begin anew with the default folders."""
         with self.write() as write:
             write.execute("INSERT OR IGNORE INTO garbage SELECT DISTINCT sha FROM nodes WHERE sha IS NOT NULL")
-            for table in ("nodes", "edges", "tags", "people", "places", "purged"):
+            for table in ("nodes", "edges", "tags", "people", "places", "purged", *_BESIDE):
                 write.execute(f"DELETE FROM {table}")  # noqa: S608 - the names stand one line above
             write.execute("UPDATE meta SET value = ? WHERE key = 'store_id'", (new_id(),))
             _plant(write)
@@ -263,6 +264,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA cache_size = -16384")
     return connection
