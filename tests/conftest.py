@@ -5,5 +5,8 @@ from __future__ import annotations
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"tests.contracts.{name}" for name in ("base", "reading", "writing", "binning", "finding", "abilities"))
+    *(
+        f"tests.contracts.{name}"
+        for name in ("base", "reading", "writing", "binning", "finding", "abilities", "parcels")
+    )
 )

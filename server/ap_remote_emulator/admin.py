@@ -12,18 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ap_remote_emulator.errors import ServiceError
-from ap_remote_emulator.faults import Fault, Faults
+from ap_remote_emulator.faults import Behaviour, Fault, Faults
 from ap_remote_emulator.library import Store
 from ap_remote_emulator.library.check import check_store
-from ap_remote_emulator.seed import seed
-
-
-class SeedOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """The body of ``POST /_internal/seed``."""
-
-    count: int
-    folder: str = "Pictures/Seed"
-    per_folder: int = 1000
+from ap_remote_emulator.seed import Order, seed
 
 
 class ClockOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -46,19 +38,24 @@ class _Stage:
             self.faults.add(msgspec.json.decode(await request.body(), type=Fault))
         return _json(self.faults.pending())
 
+    async def behaviour(self, request: Request) -> Response:
+        if request.method == "POST":
+            self.store.knobs.turn(msgspec.json.decode(await request.body(), type=Behaviour))
+        elif request.method == "DELETE":
+            self.store.knobs.turn(Behaviour())
+            self.store.veil.lift()
+        return _json(self.store.knobs.behaviour)
+
     async def reset(self, request: Request) -> Response:
         del request
         self.faults.clear()
+        self.store.knobs.turn(Behaviour())
         await anyio.to_thread.run_sync(self.store.reset)
         return _json({})
 
     async def seed(self, request: Request) -> Response:
-        order = msgspec.json.decode(await request.body(), type=SeedOrder)
-
-        def work() -> dict[str, int]:
-            return seed(self.store, order.count, folder=order.folder, per_folder=order.per_folder)
-
-        return _json(await anyio.to_thread.run_sync(work))
+        order = msgspec.json.decode(await request.body(), type=Order)
+        return _json(await anyio.to_thread.run_sync(seed, self.store, order))
 
     async def clock(self, request: Request) -> Response:
         self.store.clock.advance(msgspec.json.decode(await request.body(), type=ClockOrder).advance_ms)
@@ -78,6 +75,7 @@ def routes(store: Store, faults: Faults, *, internal: bool) -> list[Route]:
     return [
         *always,
         Route("/_internal/fault", _guarded(stage.fault), methods=["GET", "POST", "DELETE"]),
+        Route("/_internal/behaviour", _guarded(stage.behaviour), methods=["GET", "POST", "DELETE"]),
         Route("/_internal/reset", _guarded(stage.reset), methods=["POST"]),
         Route("/_internal/seed", _guarded(stage.seed), methods=["POST"]),
         Route("/_internal/clock", _guarded(stage.clock), methods=["POST"]),

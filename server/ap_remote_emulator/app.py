@@ -14,12 +14,26 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ap_remote_emulator import admin
-from ap_remote_emulator.faults import FaultMiddleware, Faults
-from ap_remote_emulator.handlers import content, drive, uploading
+from ap_remote_emulator.faults import BehaviourMiddleware, FaultMiddleware, Faults
+from ap_remote_emulator.handlers import (
+    bulk,
+    content,
+    drive,
+    family,
+    oauth,
+    parts,
+    people,
+    properties,
+    sessions,
+    sharing,
+    uploading,
+)
 from ap_remote_emulator.handlers.access import AccessMiddleware
 from ap_remote_emulator.handlers.answers import json_response, unknown_operation
 from ap_remote_emulator.handlers.endpoint import Endpoint, endpoint
-from ap_remote_emulator.library import credentials, open_store
+from ap_remote_emulator.library import credentials, open_store, trash
+from ap_remote_emulator.library.parts import sweep
+from ap_remote_emulator.library.sessions import Gate
 
 _DRIVE: Final = "/drive/v1"
 
@@ -39,14 +53,18 @@ def create_app(data: Path, *, internal: bool = False) -> Starlette:
     """
     data = Path(data)
     store = open_store(data)
+    sweep(store)
+    trash.expire(store)
     known = credentials.load(data, store.owner_id)
+    gate = Gate(store, known)
     faults = Faults()
     app = Starlette(
-        routes=[*_routes(known), *admin.routes(store, faults, internal=internal)],
+        routes=[*_routes(), *sessions.routes(gate), *admin.routes(store, faults, internal=internal)],
         middleware=[
             Middleware(RequestIdMiddleware),
             Middleware(FaultMiddleware, faults=faults),
-            Middleware(AccessMiddleware, credentials=known),
+            Middleware(BehaviourMiddleware, knobs=store.knobs, now=store.clock.now),
+            Middleware(AccessMiddleware, gate=gate),
         ],
         exception_handlers={404: _not_found, 405: _wrong_method},
     )
@@ -55,7 +73,7 @@ def create_app(data: Path, *, internal: bool = False) -> Starlette:
     return app
 
 
-def _routes(known: credentials.Credentials) -> list[Route]:
+def _routes() -> list[Route]:
     def get(path: str, handler: Endpoint) -> Route:
         return Route(path, handler, methods=["GET"])
 
@@ -84,12 +102,18 @@ def _routes(known: credentials.Credentials) -> list[Route]:
         post(f"{_DRIVE}/changes", drive.stream_changes),
         get(f"{_DRIVE}/search", endpoint(drive.search_nodes)),
         get(f"{_DRIVE}/search/aggregation", endpoint(drive.aggregation)),
-        get("/photos/auth/token", endpoint(drive.auth_token(known.access_token), quick=True)),
+        *drive.routes(),
+        *properties.routes(),
+        *bulk.routes(),
+        *people.routes(),
+        *family.routes(),
+        *sharing.routes(),
         get("/v1/thumbnail/{id}", content.thumbnail),
-        post("/cdproxy/nodes", uploading.upload_raw),
+        *oauth.routes(),
         get("/cdproxy/nodes/{id}", content.original),
-        post("/v2/upload", uploading.upload_v2),
-        Route("/v2/upload/{id}", uploading.overwrite_v2, methods=["PUT"]),
+        get("/cdproxy/nodes/{id}/content", content.content),
+        *parts.routes(),
+        *uploading.routes(),
         get("/content/signed/{id}", content.signed),
     ]
 

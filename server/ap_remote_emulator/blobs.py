@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -50,6 +51,7 @@ class Upload:
     Attributes:
         size: bytes received so far.
         path: where they lie.
+        placed: their blob may be there because of this upload.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -57,7 +59,7 @@ class Upload:
         self.size = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha = hashlib.sha256()
-        self._placed = False
+        self.placed = False
 
     def __enter__(self) -> Self:
         """Return the upload itself."""
@@ -134,7 +136,25 @@ class Upload:
                 target.unlink()  # damaged: the same hash cannot have another length
             except FileNotFoundError:
                 pass
+            self.placed = True
             _link(self.path, target)
+            sync_folder(target.parent)
+        except OSError as error:
+            if is_full(error):
+                raise StoreFullError from error
+            raise
+
+    def place_part(self, target: Path) -> None:
+        """Move the finished bytes to where the parts of an upload lie; durable when this returns.
+
+        Raises:
+            StoreFullError: no room is left.
+        """
+        try:
+            if not target.parent.exists():
+                make_folder(target.parent)
+                sync_folder(target.parent.parent)
+            self.path.rename(target)
             sync_folder(target.parent)
         except OSError as error:
             if is_full(error):
@@ -143,13 +163,14 @@ class Upload:
 
 
 class Blobs:
-    """The blobs of one data folder."""
+    """The blobs of one data folder, and the parts of uploads that are going on."""
 
     def __init__(self, data: Path) -> None:
         self._root = data / "blobs"
         self._tmp = data / "tmp"
         self._renditions = data / "thumbnails"
-        for folder in (self._root, self._tmp, self._renditions):
+        self._parts = data / "parts"
+        for folder in (self._root, self._tmp, self._renditions, self._parts):
             make_folder(folder)
 
     def path(self, sha: str) -> Path:
@@ -159,6 +180,19 @@ class Blobs:
     def rendition_path(self, sha: str, width: int, height: int) -> Path:
         """Return where a rendition of a blob lies, or would: a JPEG that fits a box of pixels."""
         return self._renditions / sha[:2] / f"{sha}-{width}x{height}.jpg"
+
+    def part_path(self, upload_id: str, number: int, md5: str) -> Path:
+        """Return where a part of an upload lies, or would."""
+        return self._parts / upload_id / f"{number:05d}-{md5}"
+
+    def remove_parts(self, upload_id: str) -> None:
+        """Remove all parts of an upload."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self._parts / upload_id)
+
+    def part_uploads(self) -> list[str]:
+        """Return the ids of the uploads that have parts here."""
+        return sorted(path.name for path in self._parts.iterdir())
 
     def receive(self) -> Upload:
         """Begin to receive a body.

@@ -4,12 +4,17 @@
 
     ServiceError                 an answer other than success
       NodeNotFoundError          404 NODE_NOT_FOUND
+      ClusterNotFoundError       404, nobody has this cluster id
+      ShareNotFoundError         404, no such share, or none any more
       NameTakenError             409 NAME_ALREADY_EXISTS, carries the holder of the name
       DuplicateContentError      409, the account already holds these bytes
+      LocalIdTakenError          409, the caller has used this localId before
       BadRequestError            400
         InvalidFilterError       400 "Invalid filter: …", carries the position
         PagingError              400 with nothing but a message
       ForbiddenError             403
+      LengthRequiredError        411, a form that does not say how long it is
+      UploadNotFoundError        404, a multipart upload that is not going on
       PreconditionError          412
       StoreFullError             500, the disk has no room left
       StoreDamagedError          500, a blob that a node needs is not there
@@ -49,6 +54,26 @@ class NodeNotFoundError(ServiceError):
         super().__init__(f"Node does not exist: {node_id[:64]}")
 
 
+class ClusterNotFoundError(ServiceError):
+    """No cluster of faces has this id, or it was joined with another."""
+
+    status = 404
+    code = "CLUSTER_NOT_FOUND"  # (inferred)
+
+    def __init__(self, cluster_id: str) -> None:
+        super().__init__(f"Cluster does not exist: {cluster_id[:64]}")
+
+
+class ShareNotFoundError(ServiceError):
+    """Nothing is shared under this id."""
+
+    status = 404
+    code = "SHARE_NOT_FOUND"  # (inferred)
+
+    def __init__(self, share_id: str) -> None:
+        super().__init__(f"Share does not exist: {share_id[:64]}")
+
+
 class NoRenditionError(ServiceError):
     """The node is not a picture, or its bytes cannot be read as one."""
 
@@ -83,6 +108,40 @@ class DuplicateContentError(ServiceError):
             info={"nodeId": node_id},
         )
         self.node_id = node_id
+
+
+class LocalIdTakenError(ServiceError):
+    """A node was made with this ``localId`` before. The code literal is (inferred)."""
+
+    status = 409
+    code = "LOCAL_ID_ALREADY_EXISTS"
+
+    def __init__(self, local_id: str, node_id: str) -> None:
+        super().__init__(
+            f"Node with the localId {local_id[:64]} already exists conflicting NodeId: {node_id}",
+            info={"nodeId": node_id},
+        )
+        self.node_id = node_id
+
+
+class LengthRequiredError(ServiceError):
+    """A body whose length is needed and was not told."""
+
+    status = 411
+    code = "LENGTH_REQUIRED"  # (inferred)
+
+    def __init__(self) -> None:
+        super().__init__("Content-Length is required")
+
+
+class UploadNotFoundError(ServiceError):
+    """No multipart upload of this id is going on for this node."""
+
+    status = 404
+    code = "UPLOAD_NOT_FOUND"  # (inferred)
+
+    def __init__(self, upload_id: str) -> None:
+        super().__init__(f"Upload does not exist: {upload_id[:64]}")
 
 
 class BadRequestError(ServiceError):

@@ -18,6 +18,9 @@ import uvicorn
 from ap_remote_emulator.app import create_app
 from ap_remote_emulator.errors import StoreError
 from ap_remote_emulator.library import credentials
+from ap_remote_emulator.library.check import check
+
+__all__ = ["check", "serve"]  # what `ap emulator` and `ap emulator check` call
 
 _BACKLOG: Final = 2048
 _KEEP_ALIVE_S: Final = 75

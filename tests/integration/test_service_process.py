@@ -191,6 +191,125 @@ def test_a_kill_loses_nothing_that_was_answered_and_shows_nothing_half(tmp_path)
         assert list((data / "tmp").iterdir()) == []
 
 
+class Changers(Writers):
+    """Clients that upload, trash, restore and purge until their service dies."""
+
+    def __init__(self, number: int, wanted: int) -> None:
+        super().__init__({}, number, wanted)
+        self.purged: set[str] = set()
+
+    def write(self, service: Service, writer: int) -> None:
+        own = random.Random(f"{self.number} {writer}")
+        mine: list[str] = []
+        try:
+            for index in range(10_000):
+                name = f"{self.number}-{writer}-{index}.bin"
+                answer = _put(service, name, own.randbytes(own.choice([1, 4_000, 200_000])) + name.encode())
+                assert answer.status_code == 201
+                mine.append(answer.json()["id"])
+                if len(mine) < 3:
+                    continue
+                chosen = own.sample(mine, 2)
+                _change(service, "add", chosen)
+                _change(service, "remove", chosen[:1])
+                _purge(service, chosen[1:])
+                mine.remove(chosen[1])
+                with self._guard:
+                    self.purged.update(chosen[1:])
+                    self.wanted -= 1
+                    if self.wanted <= 0:
+                        self.enough.set()
+        except httpx.TransportError:
+            return
+
+
+def _change(service: Service, op: str, ids: list[str]) -> None:
+    service.http.patch("/drive/v1/trash", json={"op": op, "value": ids, "recurse": "true"}).raise_for_status()
+
+
+def _purge(service: Service, ids: list[str]) -> None:
+    answer = service.http.post("/drive/v1/bulk/nodes/purge", json={"nodeIds": ids}).raise_for_status()
+    assert answer.json() == {"errorMap": {}}
+
+
+def test_a_kill_in_the_middle_of_trashing_and_purging_leaves_no_fault(tmp_path):
+    data = tmp_path / "data"
+    dice = random.Random(20_260_101)
+    purged: set[str] = set()
+    for number in range(_ROUNDS):
+        with running(data) as service:
+            changers = Changers(number, dice.randint(2, 12))
+            with ThreadPoolExecutor(_WRITERS) as pool:
+                jobs = [pool.submit(changers.write, service, writer) for writer in range(_WRITERS)]
+                assert changers.enough.wait(timeout=120)
+                service.process.kill()
+                for job in jobs:
+                    job.result()
+        purged |= changers.purged
+        with running(data) as service:
+            for node_id in purged:
+                assert service.http.get(f"/drive/v1/nodes/{node_id}").status_code == 404
+            assert service.stop() == 0
+        assert check(data) == []
+    with running(data) as service:
+        hashes = {node["contentProperties"]["md5"] for node in service.files().values()}
+        trashed = service.http.get("/drive/v1/trash").json()["data"]
+        hashes |= {node["contentProperties"]["md5"] for node in trashed}
+    assert len(list((data / "blobs").glob("*/*"))) == len(hashes)
+
+
+def test_a_wrong_length_breaks_the_connection(tmp_path):
+    with running(tmp_path / "data", "--internal") as service:
+        node = _put(service, "a.bin", b"0123456789" * 1000).json()
+        service.http.post("/_internal/behaviour", json={"bodies": {"lengthOff": 7}}).raise_for_status()
+        with pytest.raises(httpx.RemoteProtocolError):
+            service.http.get(f"/cdproxy/nodes/{node['id']}")
+        service.http.post("/_internal/behaviour", json={"bodies": {"lengthOff": -7}}).raise_for_status()
+        assert len(service.http.get(f"/cdproxy/nodes/{node['id']}").content) == 9_993
+
+
+def test_the_check_of_the_command_line_ends_with_0_or_1_and_names_the_fault(tmp_path):
+    data = tmp_path / "data"
+    with running(data) as service:
+        node = _put(service, "a.bin", b"0123456789").json()
+        assert _ap_check(data) == (0, "", "")
+        assert service.stop() == 0
+    [blob] = (data / "blobs").glob("*/*")
+    blob.write_bytes(b"012345678x")
+    status, out, err = _ap_check(data)
+    assert (status, out) == (1, f"content of node {node['id']} is damaged\n")
+    assert err == "ap: 1 fault\n"
+
+
+def test_the_command_serves_a_folder_and_can_be_told_to_check_it(tmp_path):
+    data = tmp_path / "data"
+    command = [sys.executable, "-m", "ap_remote", "emulator", "--data", str(data), "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": _PATH}
+    ) as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        assert httpx.get(f"{ready['url']}/_internal/health", trust_env=False).json() == {"status": "ok"}
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == ""
+    assert process.returncode == 0
+    assert _ap_check(data) == (0, "", "")
+
+
+def test_the_check_of_a_folder_that_is_none_is_one_sentence(tmp_path):
+    status, out, err = _ap_check(tmp_path / "typo")
+    assert (status, out, err) == (1, "", f"ap: there is no store in {tmp_path / 'typo'}\n")
+    assert not (tmp_path / "typo").exists()
+
+
+def _ap_check(data: Path) -> tuple[int, str, str]:
+    command = [sys.executable, "-m", "ap_remote", "emulator", "check", "--data", str(data)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": _PATH, "COLUMNS": "500"}
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
 def test_an_upload_that_breaks_off_in_the_middle_leaves_nothing(tmp_path):
     data = tmp_path / "data"
 

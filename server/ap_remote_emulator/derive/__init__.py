@@ -26,6 +26,10 @@ class Derived:
         content_date: when it was taken, milliseconds since 1970 on the camera's own clock (EXIF has no zone).
         keywords: the words that people or programs put into the file. The real service finds ``things`` by machine
             learning; this one takes these words for them.
+        people: the names of those who are on it, from its face regions.
+        unnamed_faces: how many faces there are without a name.
+        favorite: it has five stars.
+        description: what it is called in the file, at most 500 characters.
         image: ``contentProperties.image``.
         video: ``contentProperties.video``.
     """
@@ -35,6 +39,10 @@ class Derived:
     media: str | None
     content_date: int | None = None
     keywords: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    unnamed_faces: int = 0
+    favorite: bool = False
+    description: str | None = None
     image: Mapping[str, Any] | None = None
     video: Mapping[str, Any] | None = None
     place: Place | None = None
@@ -51,6 +59,10 @@ def derive(path: Path, name: str) -> Derived:
             media="PHOTOS",
             content_date=picture.taken,
             keywords=picture.keywords,
+            people=picture.people,
+            unnamed_faces=picture.unnamed_faces,
+            favorite=picture.favorite,
+            description=picture.description,
             image=picture.image,
             place=places.find(*picture.position) if picture.position else None,
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 import struct
-import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from PIL import ExifTags, Image, ImageFile, IptcImagePlugin, UnidentifiedImageError
+
+from ap_remote_emulator.derive import xmp
 
 FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000")
 """What is opened as a picture (MPO is a kind of JPEG); formats that call other programs stay out."""
@@ -36,11 +38,10 @@ UNREADABLE: Final = (
 """What Pillow raises over a damaged or hostile file; its warnings too, where a program has made them errors."""
 _MIME: Final = {"MPO": "image/jpeg", "JPEG2000": "image/jp2"}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MAX_PACKET: Final = 256 * 1024
 _MAX_KEYWORDS: Final = 100
+_MAX_PEOPLE: Final = 100
 _MAX_TEXT: Final = 256
-_SUBJECT: Final = "{http://purl.org/dc/elements/1.1/}subject"
-_ITEM: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}li"
+_MAX_DESCRIPTION: Final = 500
 _DATE: Final = re.compile(r"(\d{4})[:\-/](\d{2})[:\-/](\d{2})[ T](\d{2}):(\d{2}):(\d{2})")
 _DATES: Final = {
     "dateTime": (ExifTags.Base.DateTime, ExifTags.Base.SubsecTime),
@@ -78,13 +79,20 @@ _IPTC_KEYWORDS: Final = (2, 25)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """What a picture says about itself; ``position`` is latitude and longitude in degrees."""
+    """What a picture says about itself; ``position`` is latitude and longitude in degrees.
+
+    The last four are told by :class:`ap_remote_emulator.derive.Derived`.
+    """
 
     content_type: str
     image: Mapping[str, Any]
     taken: int | None
     position: tuple[float, float] | None
     keywords: tuple[str, ...]
+    people: tuple[str, ...]
+    unnamed_faces: int
+    favorite: bool
+    description: str | None
 
 
 @contextmanager
@@ -109,12 +117,17 @@ def read(path: Path) -> Picture | None:
     if position:
         image["location"] = f"{position[0]:.6f},{position[1]:.6f}"
     taken = image.get("dateTimeOriginal") or image.get("dateTimeDigitized")
+    words = xmp.read(raw.xmp)
     return Picture(
         content_type=raw.content_type,
         image=image,
         taken=_milliseconds(taken) if taken else None,
         position=position,
-        keywords=_keywords(raw),
+        keywords=_keywords(raw, words),
+        people=_each_once(words.people)[:_MAX_PEOPLE],
+        unnamed_faces=min(words.unnamed_faces, _MAX_PEOPLE),
+        favorite=words.favorite,
+        description=_clean(words.description)[:_MAX_DESCRIPTION] or None,
     )
 
 
@@ -236,25 +249,35 @@ def _gps_time(gps: Mapping[int, Any]) -> dict[str, str]:
     return found
 
 
-def _keywords(raw: _Raw) -> tuple[str, ...]:
+def _keywords(raw: _Raw, words: xmp.Words) -> tuple[str, ...]:
     """Return the words in the file, lower case, in order, each once: XMP subjects, IPTC keywords, Windows' own."""
-    words = _xmp_subjects(raw.xmp)
+    found = list(words.subjects)
     iptc = raw.iptc if isinstance(raw.iptc, list) else [raw.iptc]
-    words += [item.decode("utf-8", "replace") for item in iptc if isinstance(item, bytes)]
+    found += [_decoded(item) for item in iptc if isinstance(item, bytes)]
     windows = raw.exif.get(_WINDOWS_KEYWORDS)
     if isinstance(windows, bytes):
-        words += windows.decode("utf-16-le", "replace").split(";")
-    clean = (" ".join("".join(c for c in word if c.isprintable()).split()).lower()[:_MAX_TEXT] for word in words)
-    return tuple(dict.fromkeys(word for word in clean if word))[:_MAX_KEYWORDS]
+        found += windows.decode("utf-16-le", "replace").split(";")
+    return _each_once(word.lower() for word in found)[:_MAX_KEYWORDS]
 
 
-def _xmp_subjects(packet: Any) -> list[str]:
-    if isinstance(packet, str):
-        packet = packet.encode()
-    if not isinstance(packet, bytes) or len(packet) > _MAX_PACKET or b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
-        return []
+def _decoded(text: bytes) -> str:
+    """Return an IPTC text: programs write UTF-8 or Latin-1, and seldom say which."""
     try:
-        root = ET.fromstring(packet.strip(b"\0 \r\n\t"))  # noqa: S314 - no entities can be in it, see above
-    except ET.ParseError:
-        return []
-    return [item.text for subject in root.iter(_SUBJECT) for item in subject.iter(_ITEM) if item.text]
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
+
+
+def _each_once(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return texts cleaned and without repetitions; two that differ only in case are one."""
+    found: dict[str, str] = {}
+    for text in texts:
+        if clean := _clean(text)[:_MAX_TEXT]:
+            found.setdefault(clean.casefold(), clean)
+    return tuple(found.values())
+
+
+def _clean(text: str) -> str:
+    """Return a text on one line, composed, without what cannot be seen."""
+    visible = "".join(char if char.isprintable() else " " for char in text)
+    return unicodedata.normalize("NFC", " ".join(visible.split()))

@@ -15,6 +15,8 @@ MAX_SIDE: Final = 10_000
 _QUALITY: Final = 85
 _SIDEWAYS: Final = (5, 6, 7, 8)
 """EXIF orientations that swap width and height."""
+_DEPTHS: Final = (8, 10, 12, 14, 16)
+"""Bits of a grey."""
 _DECODERS: Final = threading.BoundedSemaphore(2)
 """Decoded pictures are large: no more than two at a time."""
 
@@ -38,16 +40,14 @@ def make(path: Path, width: int, height: int, *, video: bool) -> bytes | None:
 
 
 def _encode(image: Image.Image, width: int, height: int) -> bytes:
+    if image.mode.startswith(("I", "F")):
+        image = _grey(image)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         # Transparent parts become white, as on a page.
         layer = image.convert("RGBA")
         layer.thumbnail((width, height), Image.Resampling.LANCZOS)
         image = Image.new("RGB", layer.size, "white")
         image.paste(layer, mask=layer.getchannel("A"))
-    elif image.mode.startswith(("I", "F")):
-        image = (
-            image.point(lambda value: value / 256).convert("L") if image.mode.startswith("I") else image.convert("L")
-        )
     profile = image.info.get("icc_profile") if image.mode == "RGB" else None
     if image.mode not in ("RGB", "L"):
         image = image.convert("RGB")
@@ -55,3 +55,21 @@ def _encode(image: Image.Image, width: int, height: int) -> bytes:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=_QUALITY, optimize=False, icc_profile=profile)
     return out.getvalue()
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Return a picture of deep greys in eight bits.
+
+    Cameras and microscopes keep 10, 12 or 14 bits in 16: the fewest that hold the brightest grey are taken for white,
+    or such a picture would be as good as black. Numbers with a fraction have their brightest for white.
+    """
+    # By way of 32 bits: Pillow counts and scales not every byte order of 16.
+    image = image if image.mode == "F" else image.convert("I")
+    extremes = image.getextrema()
+    brightest = float(extremes[1]) if isinstance(extremes[1], int | float) else 0.0
+    whole = next((float(1 << bits) for bits in _DEPTHS if brightest < 1 << bits), brightest)
+    white = brightest if image.mode == "F" else whole
+    factor = 256 / white if white > 0 else 1.0
+    grey = image.point(lambda value: value * factor).convert("L")
+    grey.info.pop("transparency", None)  # it names a grey of the old depth
+    return grey

@@ -1,40 +1,72 @@
-"""Who may come in, as a middleware: cookies with their session header, or the access token."""
+"""Who may come in, as a middleware: three doors, of which a request takes the first that it knocks at.
+
+An ``x-amz-access-token``, an ``Authorization: Bearer``, or cookies with their session header. A bad token is not made
+good by cookies beside it, but for ``/photos/auth/token``, which is there to give a new one.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ap_remote_emulator.handlers.answers import NO_AUTH, json_response, shape_b
-from ap_remote_emulator.library.credentials import Credentials
+from ap_remote_emulator.handlers import sharing
+from ap_remote_emulator.handlers.answers import NO_AUTH, TOKEN_EXPIRED, json_response, shape_b
+from ap_remote_emulator.library.sessions import Gate, Verdict
 
 _CONTENT_PATHS: Final = ("/cdproxy/", "/v2/")
-_OPEN_PATHS: Final = ("/content/signed/", "/_internal/")
+_OPEN_PATHS: Final = ("/content/signed/", "/_internal/", "/auth/", "/ap/exchangetoken/")
+"""These carry their own credential: in the query, or in the body."""
+CREDENTIAL_HEADERS: Final = ("cookie", "authorization", "x-amz-access-token", "x-amzn-sessionid")
 _COOKIES_ONLY: Final = "/photos/auth/token"
 
 
 class AccessMiddleware:
     """Answers 401 to strangers, in the words of the host that the path belongs to."""
 
-    def __init__(self, app: ASGIApp, credentials: Credentials) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
         self.app = app
-        self.credentials = credentials
+        self.gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or refuse it."""
-        if scope["type"] != "http" or scope["path"].startswith(_OPEN_PATHS) or self._admits(Request(scope)):
+        # A browser asks with OPTIONS whether it may send its credential, and so has none yet.
+        if scope["type"] != "http" or scope["method"] == "OPTIONS" or scope["path"].startswith(_OPEN_PATHS):
             await self.app(scope, receive, send)
             return
-        if scope["path"].startswith(_CONTENT_PATHS):
-            response = shape_b(NO_AUTH, "", 401)
-        else:
-            response = json_response({"Message": NO_AUTH}, 401)
-        await response(scope, receive, send)
+        request = Request(scope)
+        if self._admits(request) or self._shared(request):
+            await self.app(scope, receive, send)
+            return
+        await self._refusal(request)(scope, receive, send)
 
     def _admits(self, request: Request) -> bool:
-        token = request.headers.get("x-amz-access-token")
-        if token is not None and request.url.path != _COOKIES_ONLY:
-            return self.credentials.admit_token(token)
-        return self.credentials.admit_cookies(request.cookies, request.headers.get("x-amzn-sessionid", ""))
+        token = _token(request)
+        if token is not None:
+            return self.gate.judge_token(token) is Verdict.GOOD
+        session = request.headers.get("x-amzn-sessionid", "")
+        return self.gate.judge_cookies(request.cookies, session) is Verdict.GOOD
+
+    def _shared(self, request: Request) -> bool:
+        return sharing.admits(self.gate.store, request.method, request.scope["path"], request.query_params)
+
+    def _refusal(self, request: Request) -> Response:
+        bearer = _bearer(request)
+        expired = bearer is not None and self.gate.judge_token(bearer) is Verdict.EXPIRED
+        if request.url.path.startswith(_CONTENT_PATHS):
+            return shape_b(TOKEN_EXPIRED if expired else NO_AUTH, "", 401)
+        return json_response({"message": TOKEN_EXPIRED} if expired else {"Message": NO_AUTH}, 401)
+
+
+def _token(request: Request) -> str | None:
+    if request.url.path == _COOKIES_ONLY:
+        return None
+    return request.headers.get("x-amz-access-token") or _bearer(request)
+
+
+def _bearer(request: Request) -> str | None:
+    """Return the token of an ``Authorization: Bearer``; other schemes are none of ours."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None

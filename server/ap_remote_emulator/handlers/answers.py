@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from ap_remote_emulator.errors import (
     DuplicateContentError,
+    LocalIdTakenError,
     NameTakenError,
     PagingError,
     ServiceError,
@@ -22,6 +23,7 @@ from ap_remote_emulator.errors import (
 log: Final = logging.getLogger(__name__)
 _JSON: Final = "application/json"
 NO_AUTH: Final = "No Auth Method Provided"
+TOKEN_EXPIRED: Final = "Token has expired"  # noqa: S105 - a sentence, no secret
 UNKNOWN_OPERATION: Final = "<UnknownOperationException/>"
 
 
@@ -37,7 +39,7 @@ def refusal(error: ServiceError, *, upload_service: bool = False) -> Response:
     """
     if isinstance(error, PagingError):
         return json_response({"message": error.message}, error.status)
-    if upload_service and isinstance(error, NameTakenError | DuplicateContentError):
+    if upload_service and isinstance(error, NameTakenError | DuplicateContentError | LocalIdTakenError):
         body: Mapping[str, Any] = {
             "message": error.message,
             "errorCode": error.code,
@@ -74,3 +76,9 @@ def failure(error: Exception, *, upload_service: bool = False) -> Response:
 def unknown_operation() -> Response:
     """Return the answer to a path that is no endpoint: not JSON, as the real one."""
     return Response(UNKNOWN_OPERATION, 404, media_type="application/xml")
+
+
+def storage_error(code: str, message: str, status: int) -> Response:
+    """Return an error in the words of the storage behind signed URLs."""
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
+    return Response(text, status, media_type="application/xml")

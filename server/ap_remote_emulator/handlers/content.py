@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from typing import Final
 from urllib.parse import parse_qsl, quote
 
 import anyio.to_thread
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from ap_remote_emulator.errors import BadRequestError, NodeNotFoundError, StoreDamagedError
 from ap_remote_emulator.handlers.answers import failure
@@ -17,19 +21,35 @@ from ap_remote_emulator.library import Store, nodes, renditions, signing
 _CREDENTIALS: Final = ("cookie", "authorization", "x-amz-access-token", "x-amzn-sessionid")
 
 
+_RANGE: Final = re.compile(r"\s*bytes\s*=\s*(?:(\d{1,18})-(\d{1,18})?|-\d{1,18})\s*", re.ASCII | re.IGNORECASE)
+
+
 class _BlobResponse(FileResponse):
+    """A file, whole or one range of it.
+
+    Like the storage behind the real service, whoever asks for several ranges, or for what is no range, gets the whole.
+    """
+
     chunk_size = 256 * 1024
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match = _RANGE.fullmatch(Headers(scope=scope).get("range", "bytes=0-"))
+        if match is None or (match[2] and int(match[1]) > int(match[2])):
+            scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"range"]}
+        await super().__call__(scope, receive, send)
 
 
 async def redirect(request: Request) -> Response:
     """``GET nodes/{id}/contentRedirection``: 302 to a URL that needs no cookies and accepts none."""
     store, node_id = store_of(request), request.path_params["id"]
     suffix = dict(parse_qsl(request.query_params.get("querySuffix", "").lstrip("?")))
+    owner_id = request.query_params.get("ownerId", "")
     wanted: dict[str, str] = {key: suffix[key] for key in ("download", "viewBox") if key in suffix}
 
     def find() -> str:
         with store.read() as connection:
             row = nodes.find(connection, node_id)
+        _check_owner(store, row, owner_id)
         if row["size"] is None:
             raise NodeNotFoundError(node_id)
         if "viewBox" in wanted:
@@ -65,10 +85,22 @@ async def original(request: Request) -> Response:
     return await _original(store_of(request), request.path_params["id"], attachment=False, named=False)
 
 
+async def content(request: Request) -> Response:
+    """``GET /cdproxy/nodes/{id}/content``: the bytes, or with ``viewBox`` a rendition.
+
+    The real service gives up above some 10 GiB; this one does not (own choice).
+    """
+    store, node_id = store_of(request), request.path_params["id"]
+    if "viewBox" in request.query_params:
+        return await _rendition(store, node_id, request.query_params["viewBox"])
+    return await _original(store, node_id, attachment=False, named=False)
+
+
 async def thumbnail(request: Request) -> Response:
-    """``GET /v1/thumbnail/{id}``."""
-    view_box = request.query_params.get("viewBox", str(renditions.DEFAULT_SIDE))
-    return await _rendition(store_of(request), request.path_params["id"], view_box)
+    """``GET /v1/thumbnail/{id}``; ``cb``, which is there against caches, changes nothing."""
+    query = request.query_params
+    view_box = query.get("viewBox", str(renditions.DEFAULT_SIDE))
+    return await _rendition(store_of(request), request.path_params["id"], view_box, owner_id=query.get("ownerId", ""))
 
 
 async def _original(store: Store, node_id: str, *, attachment: bool, named: bool) -> Response:
@@ -95,9 +127,11 @@ async def _original(store: Store, node_id: str, *, attachment: bool, named: bool
         return failure(error)
 
 
-async def _rendition(store: Store, node_id: str, view_box: str) -> Response:
+async def _rendition(store: Store, node_id: str, view_box: str, *, owner_id: str = "") -> Response:
     def find() -> Response:
         width, height = _box(view_box)
+        with store.read() as connection:
+            _check_owner(store, nodes.find(connection, node_id), owner_id)
         path = renditions.rendition(store, node_id, width, height)
         return _BlobResponse(path, media_type="image/jpeg", headers={"cache-control": "private, max-age=86400"})
 
@@ -112,6 +146,16 @@ def disposition(name: str, *, attachment: bool) -> str:
     plain = "".join(char if char.isascii() and char.isprintable() and char not in '"\\%' else "_" for char in name)
     kind = "attachment" if attachment else "inline"
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _check_owner(store: Store, row: sqlite3.Row, owner_id: str) -> None:
+    """Refuse a node to whoever names another owner; whoever names none means this account (inferred).
+
+    Raises:
+        NodeNotFoundError: the node is not this owner's.
+    """
+    if owner_id and owner_id not in (store.owner_id, row["uploader"]):
+        raise NodeNotFoundError(row["id"])
 
 
 def _box(text: str) -> tuple[int, int]:

@@ -8,15 +8,26 @@ import anyio.to_thread
 from msgspec import Raw
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
 from ap_remote_emulator.errors import BadRequestError
 from ap_remote_emulator.handlers.answers import failure
-from ap_remote_emulator.handlers.endpoint import Call, json_body, store_of
-from ap_remote_emulator.library import Store, changes, listing, nodes, search, trash, usage
+from ap_remote_emulator.handlers.endpoint import Call, endpoint, json_body, store_of
+from ap_remote_emulator.library import Store, changes, editing, listing, nodes, search, trash, usage
 
 MARKETPLACE: Final = "ATVPDKIKX0DER"
 """Amazon's public id of amazon.com."""
-_TOKEN_LIFE_S: Final = 3600
+
+
+def routes() -> list[Route]:
+    """Return the routes that concern one node, besides the oldest ones."""
+    return [
+        Route("/drive/v1/nodes/{id}", endpoint(update_node), methods=["PUT"]),
+        Route("/drive/v1/nodes/{id}/children/{child}", endpoint(put_child), methods=["PUT"]),
+        Route("/drive/v1/nodes/{id}/children/{child}", endpoint(delete_child), methods=["DELETE"]),
+        Route("/drive/v1/trash/{id}", endpoint(trash_node), methods=["PUT"]),
+        Route("/drive/v1/trash/{id}/restore", endpoint(restore_node), methods=["POST"]),
+    ]
 
 
 def account_info(store: Store, call: Call) -> dict[str, Any]:
@@ -64,7 +75,8 @@ def list_children(store: Store, call: Call) -> dict[str, Any]:
 
 
 def list_trash(store: Store, call: Call) -> dict[str, Any]:
-    """``GET trash``."""
+    """``GET trash``, where what has been for too long is no more."""
+    trash.expire(store)
     return listing.list_nodes(store, call.query, call.view, trash=True)
 
 
@@ -74,20 +86,21 @@ def get_node(store: Store, call: Call) -> Raw:
 
 
 def create_node(store: Store, call: Call) -> Raw:
-    """``POST nodes``."""
-    return nodes.create(store, call.body, v2=call.v2)
+    """``POST nodes``; ``localId`` may stand in the query or, as other fields do, in the body."""
+    local_id = call.query.get("localId") or call.body.get("localId") or ""
+    if not isinstance(local_id, str):
+        raise BadRequestError("Invalid localId")
+    return editing.create(store, call.body, v2=call.v2, local_id=local_id)
 
 
 def patch_node(store: Store, call: Call) -> Raw:
     """``PATCH nodes/{id}``; a status is a trashing or a restoring (inferred)."""
-    node_id, status = call.path["id"], call.body.get("status")
-    if status is None:
-        return nodes.patch(store, node_id, call.body, call.view)
-    if status not in ("AVAILABLE", "TRASH"):
-        raise BadRequestError("Invalid status")
-    trash.change(store, {"op": "add" if status == "TRASH" else "remove", "value": [node_id]})
-    rest = {key: value for key, value in call.body.items() if key != "status"}
-    return nodes.patch(store, node_id, rest, call.view)
+    return editing.patch(store, call.path["id"], call.body, call.view, tag=call.tag)
+
+
+def update_node(store: Store, call: Call) -> Raw:
+    """``PUT nodes/{id}``."""
+    return editing.update(store, call.path["id"], call.body, call.view, tag=call.tag)
 
 
 def patch_children(store: Store, call: Call) -> Raw:
@@ -98,6 +111,26 @@ def patch_children(store: Store, call: Call) -> Raw:
 def move_child(store: Store, call: Call) -> Raw:
     """``POST nodes/{id}/children``."""
     return nodes.move(store, call.path["id"], call.body, call.view)
+
+
+def put_child(store: Store, call: Call) -> Raw:
+    """``PUT nodes/{id}/children/{child}``."""
+    return nodes.put_child(store, call.path["id"], call.path["child"], call.view)
+
+
+def delete_child(store: Store, call: Call) -> Raw:
+    """``DELETE nodes/{id}/children/{child}``."""
+    return nodes.delete_child(store, call.path["id"], call.path["child"], call.view)
+
+
+def trash_node(store: Store, call: Call) -> Raw:
+    """``PUT trash/{id}``."""
+    return trash.trash_one(store, call.path["id"], call.view)
+
+
+def restore_node(store: Store, call: Call) -> Raw:
+    """``POST trash/{id}/restore``."""
+    return trash.restore_one(store, call.path["id"], call.body, call.view)
 
 
 def patch_trash(store: Store, call: Call) -> dict[str, Any]:
@@ -128,13 +161,3 @@ async def stream_changes(request: Request) -> Response:
     except Exception as error:  # noqa: BLE001 - the border of the service: every error becomes an answer
         return failure(error)
     return StreamingResponse(lines, media_type="application/x-ndjson")
-
-
-def auth_token(token: str) -> Any:
-    """Return the function behind ``GET /photos/auth/token``, which gives a browser its access token."""
-
-    def give(store: Store, call: Call) -> dict[str, str]:
-        del store, call
-        return {"access_token": token, "duration": str(_TOKEN_LIFE_S)}
-
-    return give

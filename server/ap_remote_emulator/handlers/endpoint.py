@@ -29,12 +29,14 @@ class Call:
         query: the query's parameters; of a repeated one the last.
         body: the JSON object, empty for requests without a body.
         base: the origin that the caller reached us at, without a slash at the end.
+        tag: the header ``If-Match``, without its quotes; ``""`` if it is not there.
     """
 
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Mapping[str, Any]
     base: str
+    tag: str = ""
 
     @property
     def v2(self) -> bool:
@@ -44,7 +46,11 @@ class Call:
     @property
     def view(self) -> View:
         """How the caller wants nodes shown."""
-        return View(temp_link_base=self.base if self.query.get("tempLink") == "true" else "", v2=self.v2)
+        return View(
+            temp_link_base=self.base if self.query.get("tempLink") == "true" else "",
+            v2=self.v2,
+            assets=self.query.get("asset") != "NONE",
+        )
 
 
 Function = Callable[[Store, Call], Any]
@@ -63,7 +69,7 @@ def store_of(request: Request) -> Store:
 
 
 def endpoint(function: Function, *, status: int = 200, quick: bool = False) -> Endpoint:
-    """Make an endpoint that answers with what *function* returns, as JSON.
+    """Make an endpoint that answers with what *function* returns, as JSON, or with 204 if that is ``None``.
 
     Args:
         function: is called in a worker thread, so it may block.
@@ -73,7 +79,8 @@ def endpoint(function: Function, *, status: int = 200, quick: bool = False) -> E
 
     def work(store: Store, call: Call) -> Response:
         try:
-            return json_response(function(store, call), status)
+            found = function(store, call)
+            return Response(status_code=204) if found is None else json_response(found, status)
         except Exception as error:  # noqa: BLE001 - the border of the service: every error becomes an answer
             return failure(error)
 
@@ -84,7 +91,8 @@ def endpoint(function: Function, *, status: int = 200, quick: bool = False) -> E
             return failure(error)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
-        call = Call(request.path_params, request.query_params, body, base_of(request))
+        tag = request.headers.get("if-match", "").strip().strip('"')
+        call = Call(request.path_params, request.query_params, body, base_of(request), tag)
         if quick:
             return work(store_of(request), call)
         return await anyio.to_thread.run_sync(work, store_of(request), call)

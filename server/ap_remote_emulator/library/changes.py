@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from ap_remote_emulator.errors import BadRequestError
+from ap_remote_emulator.faults.behaviour import Delta
 from ap_remote_emulator.library import signing
 from ap_remote_emulator.library.rendering import render_purged
 from ap_remote_emulator.library.store import Store
 from ap_remote_emulator.library.views import View, show
 
+
+class _Identified(msgspec.Struct):
+    """What is needed of a node: its id."""
+
+    id: str
+
+
 DEFAULT_CHUNK: Final = 200
 MAX_CHUNK: Final = 1000
+_SUCCESS: Final = 200
 
 
 def changes(store: Store, body: Mapping[str, Any]) -> Iterator[bytes]:
@@ -27,14 +36,18 @@ def changes(store: Store, body: Mapping[str, Any]) -> Iterator[bytes]:
     Raises:
         BadRequestError: ``chunkSize`` or ``maxNodes`` is no positive number.
     """
+    knobs = store.knobs.behaviour.delta
     chunk = min(_number(body, "chunkSize", DEFAULT_CHUNK), MAX_CHUNK)
     most = _number(body, "maxNodes", 0)
     purged = str(body.get("includePurged", "false")).lower() == "true"
     checkpoint = body.get("checkpoint")
     with store.read() as connection:
         store_id, last = _state(connection)
-    since = _since(store, checkpoint, store_id, last)
-    return _lines(store, store_id, since, last, chunk=chunk, most=most, purged=purged)
+    since = None if store.knobs.befalls("resets", knobs.resets) else _since(store, checkpoint, store_id, last)
+    lines = _lines(store, store_id, since, last, chunk=chunk, most=most, purged=purged)
+    if (knobs.lines >= 0 or knobs.status != _SUCCESS) and store.knobs.befalls("streams", knobs.times):
+        return _troubled(lines, knobs, _seal(store, store_id, since or 0))
+    return lines
 
 
 def _lines(
@@ -48,11 +61,13 @@ def _lines(
     purged: bool,
 ) -> Iterator[bytes]:
     reset, at, sent = since is None, since or 0, 0
+    knobs = store.knobs.behaviour.delta
+    told: list[msgspec.Raw] = []
     while True:
         size = min(chunk, most - sent) if most else chunk
         with store.read() as connection:
             rows = connection.execute(
-                "SELECT id, seq FROM nodes WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+                "SELECT id, seq FROM nodes WHERE seq > ? AND seq <= ? AND uploader IS NULL ORDER BY seq LIMIT ?",
                 (at, last, size),
             ).fetchall()
             dead = (
@@ -75,18 +90,44 @@ def _lines(
         sent += len(nodes)
         whole = len(nodes) < size
         at = last if whole else nodes[-1][0]
-        yield _line(
-            {
-                "checkpoint": signing.seal(store, "checkpoint", [store_id, at]),
-                "reset": reset,
-                "nodes": [node for _, node in nodes],
-                "statusCode": 200,
-            },
-        )
+        shown = [node for _, node in (reversed(nodes) if knobs.reverse else nodes)]
+        yield _line(_chunk(_seal(store, store_id, at), shown, reset=reset))
         reset = False
+        told += [json for _, json in nodes] if knobs.older else []
         if whole or (most and sent >= most):
+            if former := _former(store, told):
+                yield _line(_chunk(_seal(store, store_id, at), former, reset=False))
             yield _line({"end": True})
             return
+
+
+def _former(store: Store, told: Iterable[msgspec.Raw]) -> list[msgspec.Raw]:
+    """Return what the knobs send once more: nodes as they were before their last change."""
+    ids = (msgspec.json.decode(node, type=_Identified).id for node in told)
+    return [msgspec.Raw(body) for node_id in ids if (body := store.veil.older(node_id)) is not None]
+
+
+def _troubled(lines: Iterator[bytes], knobs: Delta, checkpoint: str) -> Iterator[bytes]:
+    """Return a stream that breaks off, or ends with a status, as the knobs say."""
+    for number, line in enumerate(lines):
+        if number == knobs.lines:
+            return
+        chunk = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+        if knobs.status != _SUCCESS and (number == knobs.status_line or "end" in chunk):
+            yield _line({**_chunk(checkpoint, [], reset=False), "statusCode": knobs.status})
+            yield _line({"end": True})
+            return
+        yield line
+        if "checkpoint" in chunk:
+            checkpoint = msgspec.json.decode(chunk["checkpoint"], type=str)
+
+
+def _chunk(checkpoint: str, nodes: list[msgspec.Raw], *, reset: bool) -> dict[str, object]:
+    return {"checkpoint": checkpoint, "reset": reset, "nodes": nodes, "statusCode": _SUCCESS}
+
+
+def _seal(store: Store, store_id: str, at: int) -> str:
+    return signing.seal(store, "checkpoint", [store_id, at])
 
 
 def _line(value: object) -> bytes:

@@ -1,7 +1,8 @@
 """Pages of nodes, by offset or by token.
 
 A token holds the last id of its page, so it points at the same place however the library changes, and outlives a
-restart. Like the real service, pages carry one only when the caller gave neither ``offset`` nor ``sort``.
+restart; it is good for an hour (own choice). Like the real service, pages carry one only when the caller gave neither
+``offset`` nor ``sort``.
 """
 
 from __future__ import annotations
@@ -12,14 +13,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ap_remote_emulator.errors import BadRequestError, PagingError
-from ap_remote_emulator.library import signing
+from ap_remote_emulator.library import families, signing
 from ap_remote_emulator.library.nodes import ALBUM, find
 from ap_remote_emulator.library.store import Store
 from ap_remote_emulator.library.views import View, show
-from ap_remote_emulator.query import compile_drive, parse_drive, parse_drive_sort
+from ap_remote_emulator.query import Condition, compile_drive, parse_drive, parse_drive_sort
 
 MAX_LIMIT: Final = 200
+EXPIRED: Final = "Next token is expired"
 MAX_REACH: Final = 9999
+WIDE: Final = 20_000
+"""Matches of a range or a prefix: with more of them a page is found sooner by walking all nodes in order, with fewer by
+sorting the matches. Chosen for a million nodes."""
+TOKEN_LIFE_MS: Final = 3_600_000
 _MAX_OFFSET: Final = 2**31
 
 
@@ -104,10 +110,10 @@ def read_page(store: Store, scope: str, parameters: Mapping[str, str]) -> Page:
         raise PagingError(f"Offset + limit cannot be greater than {MAX_REACH}")
     after = ""
     if start := parameters.get("startToken", ""):
-        content = signing.unseal(store, "page", start)
-        if content is None or content[0] != scope or (filters and filters != content[1]) or sort or offset:
-            raise PagingError("Next token is expired")
-        _, filters, after = content
+        asked, after = _unseal(store, scope, start)
+        if (filters and filters != asked) or sort or offset:
+            raise PagingError(EXPIRED)
+        filters = asked
     return Page(
         filters=filters,
         sort=sort,
@@ -116,6 +122,16 @@ def read_page(store: Store, scope: str, parameters: Mapping[str, str]) -> Page:
         token=not sort and not parameters.get("offset"),
         after=after,
     )
+
+
+def _unseal(store: Store, scope: str, token: str) -> tuple[str, str]:
+    """Return the filter that a token goes on with, and the id that its page begins behind."""
+    content = signing.unseal(store, "page", token)
+    life = store.knobs.behaviour.paging.token_life or TOKEN_LIFE_MS
+    match content:
+        case [listing, str(filters), str(after), int(made)] if listing == scope and store.clock.now() - made <= life:
+            return filters, after
+    raise PagingError(EXPIRED)
 
 
 def list_nodes(store: Store, parameters: Mapping[str, str], view: View, *, trash: bool = False) -> dict[str, Any]:
@@ -127,10 +143,21 @@ def list_nodes(store: Store, parameters: Mapping[str, str], view: View, *, trash
     """
     scope = "trash" if trash else "nodes"
     page = read_page(store, scope, parameters)
-    source = Source("nodes n")
-    _narrow(source, page, view, status="TRASH" if trash else "AVAILABLE", always=trash)
+    source, condition = _all(page, view, trash=trash)
     with store.read() as connection:
-        return _envelope(store, connection, source, page, scope=scope, view=view)
+        total = count(store, connection, source)
+        if condition.ranged and not page.sort and total <= WIDE:
+            source.key = "+n.id"  # the plus has the matches sorted, and not all nodes walked in their order
+        elif condition.ranged and not page.sort:
+            source, _ = _all(page, view, trash=trash, wide=True)
+        return _envelope(store, connection, source, page, total, scope=scope, view=view)
+
+
+def _all(page: Page, view: View, *, trash: bool, wide: bool = False) -> tuple[Source, Condition]:
+    source = Source("nodes n")
+    source.also(families.OWN)
+    status = "TRASH" if trash else "AVAILABLE"
+    return source, _narrow(source, page, view, status=status, always=trash, wide=wide)
 
 
 def list_children(store: Store, parent_id: str, parameters: Mapping[str, str], view: View) -> dict[str, Any]:
@@ -145,10 +172,14 @@ def list_children(store: Store, parent_id: str, parameters: Mapping[str, str], v
     page = read_page(store, scope, parameters)
     source = Source("edges e JOIN nodes n ON n.id = e.child_id", key="e.child_id")
     source.also("e.parent_id = ?", parent_id)
-    _narrow(source, page, view, status="AVAILABLE", always=False)
-    with store.read() as connection:
+    # Whoever came by a link sees what is there, whatever the filter says.
+    guest = "shareId" in parameters or "groupShareToken" in parameters
+    _narrow(source, page, view, status="AVAILABLE", always=guest)
+    # A folder is where it is known at once, unless the knobs say otherwise; only what is in it may lag behind.
+    with store.read() if store.knobs.behaviour.lag.parents else store.truth() as connection:
         find(connection, parent_id, v2=view.v2)
-        return _envelope(store, connection, source, page, scope=scope, view=view)
+    with store.read() as connection:
+        return _envelope(store, connection, source, page, count(store, connection, source), scope=scope, view=view)
 
 
 def fetch(
@@ -176,14 +207,15 @@ def count(store: Store, connection: sqlite3.Connection, source: Source) -> int:
     )
 
 
-def _narrow(source: Source, page: Page, view: View, *, status: str, always: bool) -> None:
-    condition = compile_drive(parse_drive(page.filters), ordered=bool(page.sort))
+def _narrow(source: Source, page: Page, view: View, *, status: str, always: bool, wide: bool = False) -> Condition:
+    condition = compile_drive(parse_drive(page.filters), ordered=bool(page.sort), wide=wide)
     if always or "status" not in condition.fields:
-        source.also(f"n.status = '{status}'")
+        source.also(f"{'+' if condition.sharp else ''}n.status = '{status}'")
     if not view.v2:
         source.also(f"n.kind <> '{ALBUM}'")
     if condition.sql != "1":
         source.also(condition.sql, *condition.parameters)
+    return condition
 
 
 def _envelope(
@@ -191,16 +223,16 @@ def _envelope(
     connection: sqlite3.Connection,
     source: Source,
     page: Page,
+    total: int,
     *,
     scope: str,
     view: View,
 ) -> dict[str, Any]:
-    total = count(store, connection, source)
     if page.after:
         source.also(f"{source.key} > ?", page.after)
     ids = fetch(connection, source, order=page.sort or source.key, limit=page.limit + 1, offset=page.offset)
     shown = ids[: page.limit]
     answer: dict[str, Any] = {"count": total, "data": show(store, connection, shown, view)}
     if page.token and len(ids) > page.limit:
-        answer["nextToken"] = signing.seal(store, "page", [scope, page.filters, shown[-1]])
+        answer["nextToken"] = signing.seal(store, "page", [scope, page.filters, shown[-1], store.clock.now()])
     return answer

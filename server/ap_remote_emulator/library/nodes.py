@@ -1,4 +1,4 @@
-"""One node at a time: reading, making, changing, and its places in the tree."""
+"""One node at a time: finding it, making it, and its places in the tree."""
 
 from __future__ import annotations
 
@@ -8,23 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
-from ap_remote_emulator.errors import (
-    BadRequestError,
-    ForbiddenError,
-    NameTakenError,
-    NodeNotFoundError,
-    PreconditionError,
-)
+from ap_remote_emulator.errors import BadRequestError, NameTakenError, NodeNotFoundError
 from ap_remote_emulator.library import names
-from ap_remote_emulator.library.rendering import etag
 from ap_remote_emulator.library.store import SERVICE, Sql, Store, Write, new_id
 from ap_remote_emulator.library.views import View, show_one
 from ap_remote_emulator.query import name_key
 
 ALBUM: Final = "VISUAL_COLLECTION"
-MAX_LABELS: Final = 10
-MAX_LABEL: Final = 256
-MAX_DESCRIPTION: Final = 500
 
 
 def find(sql: Sql, node_id: str, *, v2: bool = True) -> sqlite3.Row:
@@ -82,25 +72,6 @@ def get(store: Store, node_id: str, view: View) -> msgspec.Raw:
         return show_one(store, connection, node_id, view)
 
 
-def create(store: Store, body: Mapping[str, Any], *, v2: bool) -> msgspec.Raw:
-    """Make a folder or an album.
-
-    Raises:
-        BadRequestError: a field makes no sense; albums need V2.
-        NodeNotFoundError: no such parent.
-        NameTakenError: the folder's name is taken. Albums have no parent, so their names may repeat (inferred).
-    """
-    kind = body.get("kind")
-    if kind not in ("FOLDER", ALBUM) or (kind == ALBUM and not v2):
-        raise BadRequestError(f"Invalid Kind {kind}")
-    name = names.check_name(body.get("name"))
-    with store.write() as write:
-        parents = [] if kind == ALBUM else _wanted_parents(write, body.get("parents"))
-        node_id = insert(write, kind=kind, name=name, parents=parents, media="ALBUMS" if kind == ALBUM else None)
-        _describe(write, node_id, body)
-        return show_one(store, write.connection, node_id, View())
-
-
 def insert(write: Write, *, kind: str, name: str, parents: Sequence[str], media: str | None = None) -> str:
     """Make a node without content and return its id.
 
@@ -129,35 +100,6 @@ def make_path(write: Write, *path: str) -> str:
             raise NameTakenError(name, folder, node_id)
         folder = node_id or insert(write, kind="FOLDER", name=name, parents=[folder])
     return folder
-
-
-def patch(store: Store, node_id: str, body: Mapping[str, Any], view: View) -> msgspec.Raw:
-    """Change what a caller may change: name, description, labels, parents, settings.
-
-    Raises:
-        NodeNotFoundError: there is no such node, or a new parent does not exist.
-        NameTakenError: the new name or place is taken.
-        ForbiddenError: the content's properties, or the root's name or place.
-        PreconditionError: ``eTagRequest`` names another state.
-        BadRequestError: a field makes no sense.
-    """
-    if "contentProperties" in body:
-        raise ForbiddenError("contentProperties cannot be changed")
-    with store.write() as write:
-        row = find(write, node_id, v2=view.v2)
-        if body.get("eTagRequest") not in (None, etag(row)):
-            raise PreconditionError("The node was changed meanwhile")
-        if row["is_root"] and ("name" in body or "parents" in body):
-            raise ForbiddenError("The root folder can neither be renamed nor moved")
-        write.touch(node_id)
-        if "parents" in body:
-            if row["status"] != "AVAILABLE":
-                raise BadRequestError("A node in the trash cannot be moved")
-            _place(write, row, _wanted_parents(write, body["parents"]), name=body.get("name"))
-        if "name" in body:
-            rename(write, node_id, names.check_name(body["name"]))
-        _describe(write, node_id, body)
-        return show_one(store, write.connection, node_id, view)
 
 
 def rename(write: Write, node_id: str, name: str) -> None:
@@ -202,14 +144,16 @@ def change_children(store: Store, parent_id: str, body: Mapping[str, Any], view:
 
 def add_child(write: Write, parent: sqlite3.Row, child: sqlite3.Row) -> None:
     """Put a node into one more album or folder; twice is once."""
-    if _edge(write, parent["id"], child["id"]):
+    if is_child(write, parent["id"], child["id"]):
         return
     if parent["kind"] == ALBUM:
         if child["kind"] != "FILE":
             raise BadRequestError(f"{child['id']} cannot be in an album")
     else:
         find_folder(write, parent["id"])
-        _refuse_cycle(write, parent["id"], child)
+        if child["kind"] not in ("FILE", "FOLDER"):
+            raise BadRequestError(f"{child['id']} cannot be in a folder")
+        refuse_cycle(write, parent["id"], child)
         if child["status"] == "AVAILABLE":
             names.refuse_taken(write, parent["id"], child["name"])
     add_edge(
@@ -228,7 +172,7 @@ def remove_child(write: Write, parent: sqlite3.Row, child: sqlite3.Row) -> None:
 
     A node that loses its last folder goes to the root; the sources disagree, and an orphan would be lost to its owner.
     """
-    if not _edge(write, parent["id"], child["id"]):
+    if not is_child(write, parent["id"], child["id"]):
         return
     if parent["kind"] == "FOLDER" and not _other_place(write, parent["id"], child):
         root = root_id(write)
@@ -236,10 +180,56 @@ def remove_child(write: Write, parent: sqlite3.Row, child: sqlite3.Row) -> None:
             raise BadRequestError(f"{child['id']} has no other parent")
         if child["status"] == "AVAILABLE":
             names.refuse_taken(write, root, child["name"])
-        if not _edge(write, root, child["id"]):
+        if not is_child(write, root, child["id"]):
             add_edge(write, root, "FOLDER", child["id"], child["name_key"], live=child["status"] == "AVAILABLE")
     write.execute("DELETE FROM edges WHERE parent_id = ? AND child_id = ?", (parent["id"], child["id"]))
+    if parent["kind"] == ALBUM:
+        drop_cover(write, parent["id"], child["id"])
     write.touch(child["id"])
+
+
+def drop_cover(write: Write, album_id: str, node_id: str) -> None:
+    """Let an album have covers other than this node, which leaves it."""
+    text = find(write, album_id)["covers"]
+    covers = msgspec.json.decode(text, type=list[dict[str, Any]]) if text else []
+    left = [cover for cover in covers if cover["id"] != node_id]
+    if len(left) < len(covers):
+        kept = msgspec.json.encode(left).decode() if left else None
+        write.execute("UPDATE nodes SET covers = ? WHERE id = ?", (kept, album_id))
+        write.touch(album_id)
+
+
+def put_child(store: Store, parent_id: str, child_id: str, view: View) -> msgspec.Raw:
+    """Give a node one more parent; return the node. In the trash as well, on which rclone relies.
+
+    Raises:
+        NodeNotFoundError: a node does not exist.
+        NameTakenError: the folder already has a child of that name.
+        BadRequestError: the parent cannot have this child, or is in the trash.
+    """
+    with store.write() as write:
+        parent = find(write, parent_id, v2=view.v2)
+        if parent["kind"] not in ("FOLDER", ALBUM):
+            raise BadRequestError(f"{parent_id} cannot have children")
+        child = find(write, child_id)
+        add_child(write, parent, child)
+        return show_one(store, write.connection, child_id, view)
+
+
+def delete_child(store: Store, parent_id: str, child_id: str, view: View) -> msgspec.Raw:
+    """Take one parent from a node, in the trash as well; return the node. Doing it twice is doing it once (own choice).
+
+    Raises:
+        NodeNotFoundError: a node does not exist.
+        NameTakenError: it was the last folder, and in the root the name is taken.
+        BadRequestError: the root is its last folder.
+    """
+    with store.write() as write:
+        parent, child = find(write, parent_id, v2=view.v2), find(write, child_id)
+        if parent["kind"] not in ("FOLDER", ALBUM):
+            raise BadRequestError(f"{parent_id} has no children that could be taken out")
+        remove_child(write, parent, child)
+        return show_one(store, write.connection, child_id, view)
 
 
 def move(store: Store, new_parent: str, body: Mapping[str, Any], view: View) -> msgspec.Raw:
@@ -258,7 +248,7 @@ def move(store: Store, new_parent: str, body: Mapping[str, Any], view: View) -> 
         child = find(write, child_id, v2=view.v2)
         if child["status"] != "AVAILABLE":
             raise BadRequestError("A node in the trash cannot be moved")
-        if not _edge(write, from_parent, child_id):
+        if not is_child(write, from_parent, child_id):
             raise BadRequestError(f"{child_id} is not a child of {from_parent}")
         if new_parent != from_parent:
             add_child(write, target, child)
@@ -299,38 +289,18 @@ def _other_place(write: Write, parent_id: str, child: sqlite3.Row) -> bool:
     return any(child["status"] != "AVAILABLE" or other["status"] == "AVAILABLE" for other in others)
 
 
-def _edge(write: Write, parent_id: str, child_id: str) -> bool:
+def is_child(write: Write, parent_id: str, child_id: str) -> bool:
+    """Whether a node is directly in a folder or an album."""
     sql = "SELECT 1 FROM edges WHERE parent_id = ? AND child_id = ?"
     return write.execute(sql, (parent_id, child_id)).fetchone() is not None
 
 
-def _wanted_parents(write: Write, wanted: Any) -> list[str]:
-    ids = id_list(wanted) if wanted is not None else [root_id(write)]
-    if not ids:
-        raise BadRequestError("At least one parent is needed")
-    for node_id in ids:
-        find_folder(write, node_id)
-    return ids
+def refuse_cycle(write: Write, parent_id: str, child: sqlite3.Row) -> None:
+    """Make sure that a node is not put below itself.
 
-
-def _place(write: Write, row: sqlite3.Row, wanted: Sequence[str], *, name: Any) -> None:
-    """Replace all folders of a node; its albums stay (what the real service does is unknown)."""
-    final = row["name"] if name is None else names.check_name(name)
-    current = folder_parents(write, row["id"])
-    if row["kind"] == ALBUM:
-        raise BadRequestError("An album has no parents")
-    for parent in wanted:
-        if parent not in current:
-            _refuse_cycle(write, parent, row)
-            names.refuse_taken(write, parent, final, other_than=row["id"])
-    for parent in set(current) - set(wanted):
-        write.execute("DELETE FROM edges WHERE parent_id = ? AND child_id = ?", (parent, row["id"]))
-    for parent in wanted:
-        if parent not in current:
-            add_edge(write, parent, "FOLDER", row["id"], name_key(final), live=True)
-
-
-def _refuse_cycle(write: Write, parent_id: str, child: sqlite3.Row) -> None:
+    Raises:
+        BadRequestError: it would be.
+    """
     above = write.execute(
         "WITH RECURSIVE up (id) AS (SELECT ? UNION SELECT e.parent_id FROM edges e JOIN up ON e.child_id = up.id)"
         " SELECT 1 FROM up WHERE id = ?",
@@ -338,32 +308,3 @@ def _refuse_cycle(write: Write, parent_id: str, child: sqlite3.Row) -> None:
     ).fetchone()
     if above is not None:
         raise BadRequestError("A folder cannot be moved into itself")
-
-
-def _describe(write: Write, node_id: str, body: Mapping[str, Any]) -> None:
-    if "description" in body:
-        description = body["description"]
-        if description is not None and (not isinstance(description, str) or len(description) > MAX_DESCRIPTION):
-            raise BadRequestError(f"A description is text of at most {MAX_DESCRIPTION} characters")
-        write.execute("UPDATE nodes SET description = ? WHERE id = ?", (description, node_id))
-    if "labels" in body:
-        labels = body["labels"]
-        if (
-            not isinstance(labels, list)
-            or len(labels) > MAX_LABELS
-            or not all(isinstance(label, str) and len(label) <= MAX_LABEL for label in labels)
-        ):
-            raise BadRequestError(f"labels are at most {MAX_LABELS} texts of at most {MAX_LABEL} characters")
-        write.execute("UPDATE nodes SET labels = ? WHERE id = ?", (msgspec.json.encode(labels).decode(), node_id))
-        set_tags(write, node_id, "label", labels)
-    settings = body.get("settings")
-    if settings is not None:
-        if not isinstance(settings, dict) or not all(isinstance(settings.get(key, False), bool) for key in _SETTINGS):
-            raise BadRequestError("settings has the booleans favorite and hidden")
-        for key in _SETTINGS:
-            if key in settings:
-                sql = f"UPDATE nodes SET {key} = ? WHERE id = ?"  # noqa: S608 - one of the two names below
-                write.execute(sql, (int(settings[key]), node_id))
-
-
-_SETTINGS: Final = ("favorite", "hidden")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -11,18 +11,17 @@ from typing import Any, Final
 import msgspec
 
 _NONE: Final = msgspec.Raw(b"[]")
+_EMPTY: Final = msgspec.Raw(b"{}")
+_MEMBERSHIPS: Final = frozenset({"VISUAL_COLLECTION", "SHARED_COLLECTION"})
+"""Kinds of parents that are lists of nodes, and no places where they are."""
 _ALWAYS: Final[dict[str, Any]] = {
     "xAccntParents": [],
     "xAccntParentMap": {},
-    "isShared": False,
     "restricted": False,
     "protectedFolder": False,
     "transforms": [],
     "subKinds": [],
-    "accessRuleIds": [],
     "groupPermissions": [],
-    "childAssetTypeInfo": [],
-    "properties": {},
 }
 """What is the same for every node that this service knows."""
 _CONTENT_COLUMNS: Final = ("image", "video", "address")
@@ -43,7 +42,7 @@ def _day(days: int) -> str:
     return (date(1970, 1, 1) + timedelta(days=days)).isoformat()
 
 
-def etag(row: sqlite3.Row) -> str:
+def etag(row: sqlite3.Row | Mapping[str, Any]) -> str:
     """Return a node's opaque tag, which changes whenever the node does."""
     return f"{row['version']:x}.{row['seq']:x}"
 
@@ -51,14 +50,29 @@ def etag(row: sqlite3.Row) -> str:
 def render(connection: sqlite3.Connection, owner_id: str, rows: Sequence[sqlite3.Row]) -> list[bytes]:
     """Return nodes as JSON, with two queries for any number of them."""
     parents = _parents(connection, [row["id"] for row in rows])
-    return [msgspec.json.encode(_node(row, parents.get(row["id"], []), owner_id)) for row in rows]
+    return [render_row(row, parents.get(row["id"], []), owner_id) for row in rows]
+
+
+def render_row(row: sqlite3.Row | Mapping[str, Any], parents: Iterable[tuple[str, str]], owner_id: str) -> bytes:
+    """Return one node as JSON.
+
+    Args:
+        row: all columns by their names.
+        parents: the id and the kind of each, oldest first.
+        owner_id: of the account.
+    """
+    return msgspec.json.encode(_node(row, parents, owner_id))
 
 
 def render_changed(connection: sqlite3.Connection, owner_id: str, since: int) -> None:
-    """Write the JSON of every node that changed after the change *since* into its row, from where pages are made."""
+    """Write the JSON of every node that changed after the change *since* into its row, from where pages are made.
+
+    Whoever changes a node clears its JSON; what has one is up to date, unless *since* is negative: then all is made.
+    """
+    everything = since < 0
     while rows := connection.execute(
-        "SELECT * FROM nodes WHERE seq > ? ORDER BY seq LIMIT ?",
-        (since, _BATCH),
+        "SELECT * FROM nodes WHERE seq > ? AND (body IS NULL OR ?) ORDER BY seq LIMIT ?",
+        (since, everything, _BATCH),
     ).fetchall():
         connection.executemany(
             "UPDATE nodes SET body = ? WHERE id = ?",
@@ -93,13 +107,13 @@ def _parents(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, li
     return found
 
 
-def _node(row: sqlite3.Row, parents: Iterable[tuple[str, str]], owner_id: str) -> dict[str, Any]:
-    # `parents` has the folders; album membership shows in `parentMap` alone (inferred).
+def _node(row: sqlite3.Row | Mapping[str, Any], parents: Iterable[tuple[str, str]], owner_id: str) -> dict[str, Any]:
+    # `parents` has the folders; album membership shows in `parentMap` alone, and so does what shares it (inferred).
     parent_map: dict[str, list[str]] = {}
     folders: list[str] = []
     for parent, kind in parents:
         parent_map.setdefault(kind, []).append(parent)
-        if kind != "VISUAL_COLLECTION":
+        if kind not in _MEMBERSHIPS:
             folders.append(parent)
     node_id, kind, status = row["id"], row["kind"], row["status"]
     node: dict[str, Any] = {
@@ -107,7 +121,7 @@ def _node(row: sqlite3.Row, parents: Iterable[tuple[str, str]], owner_id: str) -
         "kind": kind,
         "version": row["version"],
         "status": status,
-        "ownerId": owner_id,
+        "ownerId": row["uploader"] or owner_id,
         "createdBy": row["created_by"],
         "eTagResponse": etag(row),
         "createdDate": iso(row["created"]),
@@ -117,7 +131,11 @@ def _node(row: sqlite3.Row, parents: Iterable[tuple[str, str]], owner_id: str) -
         "isRoot": bool(row["is_root"]),
         "labels": _raw(row["labels"]),
         "keywords": _raw(row["keywords"]),
+        "accessRuleIds": _raw(row["access_rules"]),
+        "childAssetTypeInfo": [{"assetType": each} for each in _list(row["asset_types"])],
         "settings": {"favorite": bool(row["favorite"]), "hidden": bool(row["hidden"])},
+        "isShared": "SHARED_COLLECTION" in parent_map,
+        "properties": _raw(row["properties"], _EMPTY),
         **_ALWAYS,
     }
     if (name := row["name"]) is not None:
@@ -128,13 +146,17 @@ def _node(row: sqlite3.Row, parents: Iterable[tuple[str, str]], owner_id: str) -
         node["exclusivelyTrashed"] = row["trash_root"] == node_id
         node["recursivelyTrashed"] = row["trash_root"] != node_id
     if kind == "VISUAL_COLLECTION":
-        node["collectionProperties"] = {"covers": []}
+        node["collectionProperties"] = {"covers": _raw(row["covers"])}
+    if (asset_type := row["asset_type"]) is not None:
+        node["assetProperties"] = {"assetType": asset_type}
+    if (family_id := row["family_id"]) is not None:
+        node["familyId"] = family_id
     if row["size"] is not None:
         node["contentProperties"] = _content(row)
     return node
 
 
-def _content(row: sqlite3.Row) -> dict[str, Any]:
+def _content(row: sqlite3.Row | Mapping[str, Any]) -> dict[str, Any]:
     content: dict[str, Any] = {
         "size": row["size"],
         "version": row["content_version"],
@@ -144,11 +166,17 @@ def _content(row: sqlite3.Row) -> dict[str, Any]:
     }
     if extension := row["extension"]:
         content["extension"] = extension
+    if signatures := row["signatures"]:
+        content["contentSignatures"] = msgspec.Raw(signatures.encode())
     for column in _CONTENT_COLUMNS:
         if text := row[column]:
             content[column] = msgspec.Raw(text.encode())
     return content
 
 
-def _raw(text: str | None) -> msgspec.Raw:
-    return msgspec.Raw(text.encode()) if text else _NONE
+def _list(text: str | None) -> list[str]:
+    return msgspec.json.decode(text, type=list[str]) if text else []
+
+
+def _raw(text: str | None, default: msgspec.Raw = _NONE) -> msgspec.Raw:
+    return msgspec.Raw(text.encode()) if text else default

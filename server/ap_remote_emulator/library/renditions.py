@@ -25,11 +25,14 @@ def rendition(store: Store, node_id: str, width: int, height: int) -> Path:
         StoreFullError: no room is left to keep it.
     """
     from ap_remote_emulator.derive import thumbnails
+    from ap_remote_emulator.derive.kinds import media_of
 
     width, height = min(width, thumbnails.MAX_SIDE), min(height, thumbnails.MAX_SIDE)
     with store.read() as connection:
         row = find(connection, node_id)
-    if row["media"] not in ("PHOTOS", "VIDEOS"):
+    # The film of a live photo is in no search, and so has no media of its own.
+    media = media_of(row["content_type"]) if row["kind"] == "ASSET" and row["content_type"] else row["media"]
+    if media not in ("PHOTOS", "VIDEOS"):
         raise NoRenditionError(f"Node {node_id} has no rendition")
     sha = row["sha"]
     if sha is None or not (source := store.blobs.path(sha)).exists():
@@ -37,7 +40,7 @@ def rendition(store: Store, node_id: str, width: int, height: int) -> Path:
     target = store.blobs.rendition_path(sha, width, height)
     if target.exists():
         return target
-    picture = thumbnails.make(source, width, height, video=row["media"] == "VIDEOS")
+    picture = thumbnails.make(source, width, height, video=media == "VIDEOS")
     if picture is None:
         raise NoRenditionError(f"Node {node_id} has no rendition")
     try:

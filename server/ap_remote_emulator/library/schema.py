@@ -12,7 +12,7 @@ from typing import Final
 
 from ap_remote_emulator.errors import StoreError
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -106,6 +106,7 @@ ALTER TABLE nodes ADD COLUMN asset_types TEXT;  -- JSON list: what assets a FILE
 ALTER TABLE nodes ADD COLUMN covers TEXT;       -- JSON list: of an album
 ALTER TABLE nodes ADD COLUMN uploader TEXT;     -- the id of the family member whose photograph it is; NULL is the owner
 CREATE INDEX nodes_by_family ON nodes (family_id) WHERE family_id IS NOT NULL;
+CREATE INDEX nodes_by_uploader ON nodes (uploader, id) WHERE uploader IS NOT NULL;
 
 CREATE TABLE shares (
     id TEXT PRIMARY KEY,
@@ -137,7 +138,13 @@ CREATE TABLE sessions (
 """
 """What format 2 adds: families, properties, assets, shares, archives, multipart uploads, sessions that end."""
 
-_STEPS: Final = (_TABLES, _SECOND)
+_THIRD: Final = """
+ALTER TABLE nodes ADD COLUMN signatures TEXT;   -- JSON list: contentProperties.contentSignatures
+ALTER TABLE nodes ADD COLUMN access_rules TEXT; -- JSON list: accessRuleIds
+"""
+"""What format 3 adds: what only an uploader can tell."""
+
+_STEPS: Final = (_TABLES, _SECOND, _THIRD)
 """The statements that lead from each format to the next."""
 
 

@@ -20,8 +20,10 @@ from typing import Any, Final, Protocol
 from ap_remote_emulator.blobs import Blobs, make_folder
 from ap_remote_emulator.clock import Clock
 from ap_remote_emulator.errors import StoreError, StoreFullError
+from ap_remote_emulator.faults.knobs import Knobs, late, veiled
 from ap_remote_emulator.library import schema
 from ap_remote_emulator.library.rendering import render_changed
+from ap_remote_emulator.library.veil import Veil, wanted
 
 _BUSY_SECONDS: Final = 60.0
 _REMEMBERED: Final = 64
@@ -50,12 +52,13 @@ class Write:
     Attributes:
         connection: where to execute.
         now: the time of the whole transaction, in milliseconds.
+        first: the number of the last change before it.
     """
 
     def __init__(self, connection: sqlite3.Connection, now: int) -> None:
         self.connection = connection
         self.now = now
-        self._first = self._seq = int(
+        self.first = self._seq = int(
             connection.execute("SELECT value FROM meta WHERE key = 'seq'").fetchone()[0],
         )
 
@@ -77,8 +80,8 @@ class Write:
 
     def flush(self, owner_id: str) -> None:
         """Keep the number of the last change, and the JSON of what changed."""
-        if self._seq != self._first:
-            render_changed(self.connection, owner_id, self._first)
+        if self._seq != self.first:
+            render_changed(self.connection, owner_id, self.first)
             self.execute("UPDATE meta SET value = ? WHERE key = 'seq'", (self._seq,))
 
 
@@ -92,6 +95,8 @@ class Store:
         owner_id: the account's id.
         store_id: changes when the store begins anew, which old checkpoints must notice.
         secret: signs tokens and URLs.
+        knobs: how the service is to misbehave, for tests.
+        veil: what listings do not show yet, if the knobs say so.
     """
 
     def __init__(self, data: Path, blobs: Blobs, clock: Clock) -> None:
@@ -101,6 +106,8 @@ class Store:
         self.owner_id = ""
         self.store_id = ""
         self.secret = b""
+        self.knobs = Knobs()
+        self.veil = Veil()
         self._begin_process()
 
     def _begin_process(self) -> None:
@@ -133,7 +140,20 @@ class Store:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Open a snapshot to read from."""
+        """Open a snapshot to read from; listings see it through the veil, if there is one."""
+        if veiled.get():
+            with (
+                contextlib.closing(_connect(self.data / "library.db")) as own,
+                self.veil.over(own, self.clock.now()) as connection,
+            ):
+                yield connection
+            return
+        with self.truth() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def truth(self) -> Iterator[sqlite3.Connection]:
+        """Open a snapshot that no veil covers."""
         with self.connection() as connection:
             connection.execute("BEGIN")
             yield connection
@@ -155,6 +175,9 @@ class Store:
                 write = Write(connection, self.clock.now())
                 yield write
                 write.flush(self.owner_id)
+                if wanted(self.knobs.behaviour, late.get()):
+                    with self.truth() as before:
+                        self.veil.note(before, write, self.knobs.behaviour, late.get())
                 connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
@@ -169,6 +192,8 @@ class Store:
             key: names the question; the state is added to it.
             make: answers the question.
         """
+        if veiled.get():
+            return make()
         seq = connection.execute("SELECT value FROM meta WHERE key = 'seq'").fetchone()[0]
         whole = (seq, *key)
         with self._guard:
@@ -215,6 +240,7 @@ class Store:
             write.execute("UPDATE meta SET value = ? WHERE key = 'store_id'", (new_id(),))
             _plant(write)
         self._load()
+        self.veil.lift()
         self.collect()
 
     def close(self) -> None:
@@ -274,6 +300,7 @@ def _create(connection: sqlite3.Connection, now: int) -> None:
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN IMMEDIATE")
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
     if schema.prepare(connection):
         owner = "A" + "".join(secrets.choice("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") for _ in range(13))
         connection.executemany(
@@ -283,6 +310,10 @@ def _create(connection: sqlite3.Connection, now: int) -> None:
         write = Write(connection, now)
         _plant(write)
         write.flush(owner)
+    elif found != schema.VERSION:
+        # What a node shows may be more than it was in the older format.
+        owner = connection.execute("SELECT value FROM meta WHERE key = 'owner_id'").fetchone()[0]
+        render_changed(connection, owner, -1)
     connection.execute("COMMIT")
 
 

@@ -6,6 +6,7 @@ and not what had been trashed before by itself.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -13,18 +14,49 @@ from typing import Any, Final
 import msgspec
 
 from ap_remote_emulator.errors import BadRequestError, ForbiddenError, NameTakenError, NodeNotFoundError
-from ap_remote_emulator.library import names
-from ap_remote_emulator.library.nodes import ALBUM, add_edge, find, folder_parents, id_list, rename, root_id
-from ap_remote_emulator.library.store import Store, Write
-from ap_remote_emulator.library.views import View, show
+from ap_remote_emulator.library import assets, names
+from ap_remote_emulator.library.nodes import ALBUM, add_edge, drop_cover, find, folder_parents, id_list, rename, root_id
+from ap_remote_emulator.library.store import Sql, Store, Write
+from ap_remote_emulator.library.views import View, show, show_one
 
+log: Final = logging.getLogger(__name__)
 MAX_BATCH: Final = 50
+_DAY_MS: Final = 86_400_000
 _DESCENDANTS: Final = """
 WITH RECURSIVE down (id) AS (
     SELECT value FROM json_each(?)
-    UNION SELECT e.child_id FROM edges e JOIN down ON e.parent_id = down.id WHERE e.parent_kind <> 'VISUAL_COLLECTION'
+    UNION SELECT e.child_id FROM edges e JOIN down ON e.parent_id = down.id WHERE e.parent_kind IN ('FOLDER', 'FILE')
 ) SELECT id FROM down
 """
+_OUTLIVED: Final = """
+SELECT n.id FROM nodes n LEFT JOIN nodes r ON r.id = n.trash_root AND r.status = 'TRASH'
+WHERE n.status = 'TRASH' AND n.modified < ?1 AND COALESCE(r.modified, n.modified) < ?1 LIMIT 1000
+"""
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be set about the trash; kept in the store.
+
+    Attributes:
+        strict_purge: only what is in the trash can be purged. The sources disagree; by default everything can.
+        retention_days: days after their last change that nodes stay in the trash; 0 is for ever.
+    """
+
+    strict_purge: bool = False
+    retention_days: int = 30
+
+
+def rules(sql: Sql) -> Rules:
+    """Return the rules that hold."""
+    row = sql.execute("SELECT value FROM meta WHERE key = 'trash_rules'").fetchone()
+    return Rules() if row is None else msgspec.json.decode(row[0], type=Rules)
+
+
+def set_rules(store: Store, wanted: Rules) -> None:
+    """Let other rules hold from now on."""
+    with store.write() as write:
+        text = msgspec.json.encode(wanted).decode()
+        write.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('trash_rules', ?)", (text,))
 
 
 def batch(value: Any) -> list[str]:
@@ -65,8 +97,36 @@ def change(store: Store, body: Mapping[str, Any]) -> dict[str, Any]:
         return {"count": len(ids), "data": show(store, write.connection, ids, View())}
 
 
+def trash_one(store: Store, node_id: str, view: View) -> msgspec.Raw:
+    """Trash one node and return it.
+
+    Raises:
+        NodeNotFoundError: there is none.
+        ForbiddenError: it is the root.
+    """
+    with store.write() as write:
+        find(write, node_id, v2=view.v2)
+        trash(write, node_id)
+        return show_one(store, write.connection, node_id, view)
+
+
+def restore_one(store: Store, node_id: str, body: Mapping[str, Any], view: View) -> msgspec.Raw:
+    """Take one node out of the trash and return it.
+
+    Raises:
+        NodeNotFoundError: there is none.
+        NameTakenError: its place is taken and ``conflictResolution`` is not ``RENAME``.
+    """
+    with store.write() as write:
+        find(write, node_id, v2=view.v2)
+        restore(write, node_id, rename_taken=body.get("conflictResolution") == "RENAME")
+        return show_one(store, write.connection, node_id, view)
+
+
 def trash(write: Write, node_id: str) -> None:
-    """Trash a node and everything that lives only below it. Trashing twice is trashing once.
+    """Trash a node and everything that lives only below it, whatever ``recurse`` says: none could be found without it.
+
+    Trashing twice is trashing once.
 
     Raises:
         NodeNotFoundError: there is none.
@@ -84,6 +144,7 @@ def trash(write: Write, node_id: str) -> None:
         )
         write.execute("UPDATE edges SET live = 0 WHERE child_id = ?", (each,))
         write.touch(each)
+    assets.recount(write, row)
 
 
 def restore(write: Write, node_id: str, *, rename_taken: bool) -> None:
@@ -106,6 +167,7 @@ def restore(write: Write, node_id: str, *, rename_taken: bool) -> None:
         _revive(write, node_id, rename_taken=rename_taken)
     for each in below:
         _revive(write, each, rename_taken=rename_taken)
+    assets.recount(write, row)
 
 
 def purge(store: Store, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,19 +185,55 @@ def purge(store: Store, body: Mapping[str, Any]) -> dict[str, Any]:
     recurse = str(body.get("recurse", "false")).lower() == "true"
     errors: dict[str, int] = {}
     with store.write() as write:
+        strict = rules(write).strict_purge
         for node_id in ids:
             try:
-                _purge(write, node_id, recurse=recurse)
-            except NodeNotFoundError as error:
-                errors[node_id] = error.status
-            except (ForbiddenError, BadRequestError) as error:
+                _purge(write, node_id, recurse=recurse, strict=strict)
+            except (NodeNotFoundError, ForbiddenError, BadRequestError) as error:
                 errors[node_id] = error.status
     store.collect()
     return {"errorMap": errors}
 
 
-def _purge(write: Write, node_id: str, *, recurse: bool) -> None:
+def expire(store: Store) -> int:
+    """Purge what has been in the trash for too long; return how many nodes went. Cheap when there is nothing to do."""
+    with store.read() as connection:
+        days = rules(connection).retention_days
+        oldest = store.clock.now() - days * _DAY_MS
+        if not days or connection.execute(_OUTLIVED, (oldest,)).fetchone() is None:
+            return 0
+    gone = 0
+    while True:
+        with store.write() as write:
+            before = _count(write)
+            for (node_id,) in write.execute(_OUTLIVED, (oldest,)).fetchall():
+                _purge_outlived(write, node_id)
+            removed = before - _count(write)
+        gone += removed
+        if not removed:
+            break
+    store.collect()
+    return gone
+
+
+def _count(write: Write) -> int:
+    return int(write.execute("SELECT COUNT(*) FROM nodes").fetchone()[0])
+
+
+def _purge_outlived(write: Write, node_id: str) -> None:
+    if write.execute("SELECT 1 FROM nodes WHERE id = ?", (node_id,)).fetchone() is None:
+        return  # it went with a folder
+    try:
+        _purge(write, node_id, recurse=False)
+    except BadRequestError:
+        # Something alive is left below it, which nobody asked to lose; it waits for that to be moved.
+        log.warning("%s has outlived its time in the trash and is not empty", node_id)
+
+
+def _purge(write: Write, node_id: str, *, recurse: bool, strict: bool = False) -> None:
     row = find(write, node_id)
+    if strict and row["status"] == "AVAILABLE":
+        raise BadRequestError(f"{node_id} is not in the trash")
     if row["is_root"]:
         raise ForbiddenError("The root folder cannot be purged")
     victims = [node_id]
@@ -143,7 +241,7 @@ def _purge(write: Write, node_id: str, *, recurse: bool) -> None:
         if each == node_id:
             continue
         child = find(write, each)
-        if recurse or child["trash_root"] == node_id:
+        if recurse or child["trash_root"] == node_id or assets.depends(child):
             victims.append(each)
         elif child["status"] == "AVAILABLE":
             raise BadRequestError(f"{node_id} is not empty")
@@ -157,6 +255,13 @@ def remove(write: Write, row: sqlite3.Row) -> None:
     children = [child for (child,) in write.execute("SELECT child_id FROM edges WHERE parent_id = ?", (node_id,))]
     for child in children:
         write.touch(child)
+    files = assets.files_of(write, row)
+    for (album,) in write.execute(
+        "SELECT parent_id FROM edges WHERE child_id = ? AND parent_kind = ?",
+        (node_id, ALBUM),
+    ).fetchall():
+        drop_cover(write, album, node_id)
+    write.execute("DELETE FROM local_ids WHERE node_id = ?", (node_id,))
     write.execute("DELETE FROM edges WHERE child_id = ? OR parent_id = ?", (node_id, node_id))
     write.execute("DELETE FROM tags WHERE node_id = ?", (node_id,))
     write.execute("DELETE FROM nodes WHERE id = ?", (node_id,))
@@ -166,6 +271,8 @@ def remove(write: Write, row: sqlite3.Row) -> None:
     )
     if row["sha"] is not None:
         write.execute("INSERT OR IGNORE INTO garbage VALUES (?)", (row["sha"],))
+    for file in files:
+        assets.recount_file(write, file)
 
 
 def _descendants(write: Write, ids: Iterable[str]) -> list[str]:
@@ -197,7 +304,7 @@ def _stays(write: Write, node_id: str, inside: Mapping[str, None]) -> bool:
     alive = find(write, node_id)["status"] == "AVAILABLE"
     parents = write.execute(
         "SELECT p.id, p.status FROM edges e JOIN nodes p ON p.id = e.parent_id"
-        " WHERE e.child_id = ? AND e.parent_kind <> 'VISUAL_COLLECTION'",
+        " WHERE e.child_id = ? AND e.parent_kind IN ('FOLDER', 'FILE')",
         (node_id,),
     )
     return any(parent not in inside and (not alive or status == "AVAILABLE") for parent, status in parents)
@@ -207,7 +314,7 @@ def _revive_above(write: Write, node_id: str, *, rename_taken: bool) -> None:
     row = find(write, node_id)
     if row["kind"] == ALBUM:
         return
-    parents = folder_parents(write, node_id)
+    parents = assets.files_of(write, row) or folder_parents(write, node_id)
     if not parents and row["kind"] != "ASSET":
         add_edge(write, root_id(write), "FOLDER", node_id, row["name_key"], live=False)
         return

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -10,59 +13,53 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ap_remote_emulator.blobs import Upload
-from ap_remote_emulator.errors import BadRequestError, DuplicateContentError, ForbiddenError, InvalidFilterError
-from ap_remote_emulator.library import names
-from ap_remote_emulator.library.nodes import find, find_folder, insert, make_path, set_tags
+from ap_remote_emulator.errors import DuplicateContentError, ForbiddenError, ServiceError
+from ap_remote_emulator.library import assets, families, local_ids, names, people
+from ap_remote_emulator.library.details import describe
+from ap_remote_emulator.library.nodes import add_edge, find, find_folder, insert, make_path, set_tags
 from ap_remote_emulator.library.store import Sql, Store, Write
 from ap_remote_emulator.library.views import View, show_one
+from ap_remote_emulator.library.wishes import Change, Wish
 from ap_remote_emulator.query import name_key
-from ap_remote_emulator.query.fields import read_date
-from ap_remote_emulator.query.tree import Term
 
 if TYPE_CHECKING:
     from ap_remote_emulator.derive import Derived
 
+log: Final = logging.getLogger(__name__)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What the caller said about an upload.
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Bytes that have arrived whole, and what they tell."""
 
-    Attributes:
-        parent_id: the folder, or ``""`` for ``Pictures/Web``, where web uploads land.
-        content_date: milliseconds; used where the file itself tells none.
-        rename: take another name if this one is taken.
-        duplicates: accept bytes that the account already holds.
-    """
-
-    name: str
-    parent_id: str = ""
-    content_date: int | None = None
-    rename: bool = False
-    duplicates: bool = False
-    favorite: bool = False
-    hidden: bool = False
+    upload: Upload
+    derived: Derived
 
 
-def read_wish(parameters: Mapping[str, str]) -> Wish:
-    """Read the query of an upload.
+@contextlib.contextmanager
+def writing(store: Store, upload: Upload) -> Iterator[Write]:
+    """Open a write transaction that places the bytes of an upload; when it is undone, no blob is left of them.
 
     Raises:
-        BadRequestError: a name that cannot be, a kind other than ``FILE``, or a date that is none.
+        StoreFullError: no room is left.
     """
-    if (kind := parameters.get("kind", "FILE")) != "FILE":
-        raise BadRequestError(f"Invalid Kind {kind[:40]}")
-    suppressed = {word.strip().upper() for word in parameters.get("suppress", "").split(",")}
-    return Wish(
-        name=names.check_name(parameters.get("name")),
-        parent_id=parameters.get("parentNodeId", ""),
-        content_date=_date(parameters, "contentDate") or _date(parameters, "fallbackContentDate"),
-        rename=parameters.get("conflictResolution", "").upper() == "RENAME",
-        duplicates=bool(suppressed & {"DEDUPLICATION", "ALL"}),
-        favorite=parameters.get("isFavorite", "") == "true",
-        hidden=parameters.get("isHidden", "") == "true",
-    )
+    try:
+        with store.write() as write:
+            yield write
+    except BaseException:
+        if upload.placed:
+            _take_back(store, upload.sha)
+        raise
+
+
+def _take_back(store: Store, sha: str) -> None:
+    try:
+        with store.write() as write:
+            if write.execute("SELECT 1 FROM nodes WHERE sha = ? LIMIT 1", (sha,)).fetchone() is None:
+                store.blobs.remove(sha)
+    except (ServiceError, OSError, sqlite3.Error) as error:
+        log.warning("a blob that no node needs was left behind: %s", error)
 
 
 def precheck(store: Store, wish: Wish) -> None:
@@ -71,11 +68,12 @@ def precheck(store: Store, wish: Wish) -> None:
     Raises:
         NodeNotFoundError: no such parent.
         NameTakenError: the name is taken.
-        BadRequestError: the parent cannot have children.
+        LocalIdTakenError: the local id was used before.
+        BadRequestError: a parent cannot have such a child.
     """
-    if wish.parent_id:
-        with store.read() as connection:
-            _check_place(connection, wish, wish.parent_id)
+    with store.read() as connection:
+        local_ids.check(connection, wish.local_id)
+        _check_place(connection, wish, wish.parents)
 
 
 def commit(store: Store, upload: Upload, wish: Wish) -> msgspec.Raw:
@@ -85,28 +83,20 @@ def commit(store: Store, upload: Upload, wish: Wish) -> msgspec.Raw:
         NodeNotFoundError: no such parent.
         NameTakenError: the name is taken.
         DuplicateContentError: the account holds these bytes, even if only in the trash.
+        LocalIdTakenError: the local id was used before.
+        BadRequestError: there are not as many bytes as were promised.
         StoreFullError: no room is left.
     """
-    from ap_remote_emulator.derive import derive
-
+    wish.check_size(upload.size)
     upload.finish()
-    derived = derive(upload.path, wish.name)
-    with store.write() as write:
-        parent = _parent(write, wish)
-        name = names.free_name(write, [parent], wish.name) if wish.rename else wish.name
-        if not wish.duplicates:
-            _refuse_duplicate(write, upload.md5)
-        node_id = insert(write, kind="FILE", name=name, parents=[parent], media=derived.media)
-        upload.place(store.blobs)
-        _fill(write, node_id, upload, derived, wish.content_date, version=1)
-        write.execute(
-            "UPDATE nodes SET favorite = ?, hidden = ? WHERE id = ?",
-            (int(wish.favorite), int(wish.hidden), node_id),
-        )
+    content = read_content(upload, wish.name, process=wish.process)
+    with writing(store, upload) as write:
+        node_id = place(write, wish, pending=False)
+        fill(store, write, node_id, content, wish)
         return show_one(store, write.connection, node_id, View())
 
 
-def overwrite(store: Store, upload: Upload, node_id: str, parameters: Mapping[str, str]) -> msgspec.Raw:
+def overwrite(store: Store, upload: Upload, node_id: str, change: Change) -> msgspec.Raw:
     """Give a file other bytes; its name and place stay. Return the node.
 
     Raises:
@@ -115,40 +105,124 @@ def overwrite(store: Store, upload: Upload, node_id: str, parameters: Mapping[st
         DuplicateContentError: another node holds these bytes.
         StoreFullError: no room is left.
     """
-    from ap_remote_emulator.derive import derive
-
+    change.check_size(upload.size)
     with store.read() as connection:
         row = find(connection, node_id)
     upload.finish()
-    derived = derive(upload.path, row["name"] or "")
-    with store.write() as write:
-        row = find(write, node_id)
-        if row["kind"] != "FILE":
-            raise ForbiddenError(f"{node_id} is not a file")
-        if "DEDUPLICATION" not in parameters.get("suppress", "").upper():
-            _refuse_duplicate(write, upload.md5, other_than=node_id)
-        upload.place(store.blobs)
-        if row["sha"] not in (None, upload.sha):
-            write.execute("INSERT OR IGNORE INTO garbage VALUES (?)", (row["sha"],))
-        date = _date(parameters, "contentDate")
-        _fill(write, node_id, upload, derived, date, version=(row["content_version"] or 0) + 1)
-        write.execute("UPDATE nodes SET media = ? WHERE id = ?", (derived.media, node_id))
-        write.touch(node_id)
+    content = read_content(upload, row["name"] or "", process=change.process)
+    with writing(store, upload) as write:
+        refill(store, write, node_id, content, change)
         node = show_one(store, write.connection, node_id, View())
     store.collect()
     return node
 
 
-def _parent(write: Write, wish: Wish) -> str:
-    parent = wish.parent_id or make_path(write, "Pictures", "Web")
-    _check_place(write, wish, parent)
-    return parent
+def read_content(upload: Upload, name: str, *, process: bool) -> Content:
+    """Return the received bytes with what they tell; without *process* only with what the name promises."""
+    from ap_remote_emulator.derive import Derived, derive
+    from ap_remote_emulator.derive.kinds import content_type_of, extension_of, media_of
+
+    if process:
+        return Content(upload, derive(upload.path, name))
+    content_type = content_type_of(name)
+    derived = Derived(content_type=content_type, extension=extension_of(name), media=media_of(content_type))
+    return Content(upload, derived)
 
 
-def _check_place(sql: Sql, wish: Wish, parent_id: str) -> None:
-    find_folder(sql, parent_id)
-    if not wish.rename:
-        names.refuse_taken(sql, parent_id, wish.name)
+def place(write: Write, wish: Wish, *, pending: bool) -> str:
+    """Make the node of an upload, without its content, and return its id.
+
+    Args:
+        write: the transaction.
+        wish: what the caller said.
+        pending: the content comes later: until then the node is ``PENDING``, in no listing, and keeps no name from
+            others (inferred).
+    """
+    local_ids.check(write, wish.local_id)
+    parents, name = _settle(write, wish)
+    node_id = insert(write, kind=wish.kind, name=name, parents=[])
+    _stand(write, node_id, wish, parents, name, live=not pending)
+    if pending:
+        write.execute("UPDATE nodes SET status = 'PENDING' WHERE id = ?", (node_id,))
+    local_ids.claim(write, wish.local_id, node_id)
+    describe(write, node_id, wish.details)
+    if wish.client:
+        write.execute("UPDATE nodes SET created_by = ? WHERE id = ?", (wish.client, node_id))
+    return node_id
+
+
+def fill(store: Store, write: Write, node_id: str, content: Content, wish: Wish) -> None:
+    """Give a node that :func:`place` has made its first content.
+
+    Raises:
+        DuplicateContentError: the account holds these bytes.
+        BadRequestError: it is to go into the family vault, and is neither a photograph nor a video.
+        StoreFullError: no room is left.
+    """
+    if not wish.duplicates:
+        _refuse_duplicate(write, content.upload.md5)
+    if find(write, node_id)["status"] == "PENDING":
+        parents, name = _settle(write, wish)
+        write.execute("DELETE FROM edges WHERE child_id = ?", (node_id,))
+        write.execute(
+            "UPDATE nodes SET status = 'AVAILABLE', name = ?, name_key = ? WHERE id = ?",
+            (name, name_key(name), node_id),
+        )
+        _stand(write, node_id, wish, parents, name, live=True)
+        write.touch(node_id)
+    content.upload.place(store.blobs)
+    _fill(write, node_id, content, wish, version=1)
+    if wish.family:
+        families.put(store, write, node_id)
+
+
+def refill(store: Store, write: Write, node_id: str, content: Content, change: Change) -> None:
+    """Give a file that has content other content.
+
+    Raises:
+        NodeNotFoundError: there is no such node.
+        ForbiddenError: it is no file, or one whose first content has not come yet.
+        DuplicateContentError: another node holds these bytes.
+        StoreFullError: no room is left.
+    """
+    row = find(write, node_id)
+    if row["kind"] != "FILE" or row["status"] == "PENDING":
+        raise ForbiddenError(f"{node_id} is not a file with content")
+    if not change.duplicates:
+        _refuse_duplicate(write, content.upload.md5, other_than=node_id)
+    content.upload.place(store.blobs)
+    if row["sha"] not in (None, content.upload.sha):
+        write.execute("INSERT OR IGNORE INTO garbage VALUES (?)", (row["sha"],))
+    _fill(write, node_id, content, change, version=(row["content_version"] or 0) + 1)
+    write.touch(node_id)
+
+
+def _settle(write: Write, wish: Wish) -> tuple[list[str], str]:
+    """Return the parents and the name that a node gets."""
+    parents = list(wish.parents)
+    if not parents:
+        parents = [make_path(write, *wish.landing)]
+    _check_place(write, wish, parents)
+    rename = wish.rename and wish.asset_type is None
+    return parents, names.free_name(write, parents, wish.name) if rename else wish.name
+
+
+def _check_place(sql: Sql, wish: Wish, parents: list[str] | tuple[str, ...]) -> None:
+    for parent in parents:
+        if wish.asset_type is not None:
+            assets.check_file(sql, parent, wish.name, wish.asset_type)
+            continue
+        find_folder(sql, parent)
+        if not wish.rename:
+            names.refuse_taken(sql, parent, wish.name)
+
+
+def _stand(write: Write, node_id: str, wish: Wish, parents: list[str], name: str, *, live: bool) -> None:
+    for parent in parents:
+        if wish.asset_type is not None:
+            assets.attach(write, parent, node_id, wish.asset_type, name_key(name), live=live)
+        else:
+            add_edge(write, parent, "FOLDER", node_id, name_key(name), live=live)
 
 
 def _refuse_duplicate(write: Write, md5: str, *, other_than: str = "") -> None:
@@ -160,15 +234,15 @@ def _refuse_duplicate(write: Write, md5: str, *, other_than: str = "") -> None:
 def _fill(
     write: Write,
     node_id: str,
-    upload: Upload,
-    derived: Derived,
-    given_date: int | None,
+    content: Content,
+    said: Change,
     *,
     version: int,
 ) -> None:
-    date = next((each for each in (derived.content_date, given_date) if each is not None), write.now)
+    upload, derived = content.upload, content.derived
+    date = next((each for each in (derived.content_date, said.content_date) if each is not None), write.now)
     when = _EPOCH + timedelta(milliseconds=date)
-    place = derived.place
+    found = derived.place
     columns: dict[str, str | int | None] = {
         "sha": upload.sha,
         "md5": upload.md5,
@@ -183,27 +257,20 @@ def _fill(
         "image": _json(derived.image),
         "video": _json(derived.video),
         "keywords": _json(derived.keywords),
-        "address": _json(place.address) if place else None,
-        "location": place.location if place else None,
-        "location_key": name_key(place.location) if place else None,
+        "address": _json(found.address) if found else None,
+        "location": found.location if found else None,
+        "location_key": name_key(found.location) if found else None,
+        "signatures": _json(said.signatures),
     }
     assignments = ", ".join(f"{column} = ?" for column in columns)
-    sql = f"UPDATE nodes SET {assignments} WHERE id = ?"  # noqa: S608 - the columns stand above
-    write.execute(sql, (*columns.values(), node_id))
+    # The film of a live photo is no video of its own: search does not find it.
+    sql = f"UPDATE nodes SET media = CASE kind WHEN 'ASSET' THEN NULL ELSE ? END, {assignments} WHERE id = ?"  # noqa: S608 - the columns stand above
+    write.execute(sql, (derived.media, *columns.values(), node_id))
     set_tags(write, node_id, "thing", [name_key(word) for word in derived.keywords])
-    if place:
-        write.execute("INSERT OR REPLACE INTO places VALUES (?, ?)", (place.location, _json(place.info)))
+    people.adopt(write, node_id, derived)
+    if found:
+        write.execute("INSERT OR REPLACE INTO places VALUES (?, ?)", (found.location, _json(found.info)))
 
 
 def _json(value: Any) -> str | None:
     return msgspec.json.encode(value).decode() if value else None
-
-
-def _date(parameters: Mapping[str, str], name: str) -> int | None:
-    text = parameters.get(name, "")
-    if not text:
-        return None
-    try:
-        return read_date(Term(text, 0))
-    except InvalidFilterError:
-        raise BadRequestError(f"Invalid {name}: {text[:40]}") from None

@@ -15,12 +15,14 @@ SELECT CASE
     WHEN content_type LIKE 'text/%' OR content_type IN ('application/pdf', 'application/rtf', 'application/msword')
         OR content_type LIKE 'application/vnd.%' THEN 'doc'
     ELSE 'other' END AS class, COUNT(*), SUM(size)
-FROM nodes WHERE size IS NOT NULL GROUP BY class
+FROM nodes WHERE size IS NOT NULL AND uploader IS NULL GROUP BY class
 """
 
 
 def usage(store: Store) -> dict[str, Any]:
     """Return counts and bytes by class. Photographs are not billed, as for Prime customers; trash counts.
+
+    What other members of the family put into the vault is on their account.
 
     The real service computes them now and then; here they are always of this moment.
     """

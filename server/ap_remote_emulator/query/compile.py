@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,24 +17,35 @@ _LAST: Final = "\U0010ffff"
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """An SQL expression over ``nodes n`` with its parameters, and the fields that the text named."""
+    """An SQL expression over ``nodes n`` with its parameters.
+
+    Attributes:
+        sql: the expression.
+        parameters: its values, in order.
+        fields: what the text named.
+        sharp: it holds for a node or two, which an index finds; no other index may win over that one.
+        ranged: it may be narrow or wide, which only counting tells; there is an index for what it asks.
+    """
 
     sql: str
     parameters: tuple[Parameter, ...]
     fields: frozenset[str]
+    sharp: bool
+    ranged: bool
 
 
-def compile_drive(query: Query, *, ordered: bool = False) -> Condition:
+def compile_drive(query: Query, *, ordered: bool = False, wide: bool = False) -> Condition:
     """Compile a drive filter.
 
     Args:
         query: the syntax tree.
         ordered: an index will serve the order of the rows; fields that tell little apart must not win over it.
+        wide: the same, where ranges and prefixes are known to tell little apart as well.
 
     Raises:
         InvalidFilterError: an unknown field, or a value of the wrong type.
     """
-    return _compile(query, _DRIVE_ORDERED if ordered else DRIVE)
+    return _compile(query, _DRIVE_WIDE if wide else _DRIVE_ORDERED if ordered else DRIVE)
 
 
 def compile_search(query: Query) -> Condition:
@@ -45,19 +57,30 @@ def compile_search(query: Query) -> Condition:
     return _compile(query, _SEARCH_ORDERED)
 
 
-def _without_index(fields: dict[str, Field]) -> dict[str, Field]:
+def _without_index(fields: dict[str, Field], unfit: Callable[[Field], bool]) -> dict[str, Field]:
     # A unary plus keeps SQLite from choosing an index for the column.
-    return {name: replace(field, column=f"+{field.column}") if field.broad else field for name, field in fields.items()}
+    return {
+        name: replace(field, column=f"+{field.column}") if unfit(field) else field for name, field in fields.items()
+    }
 
 
-_DRIVE_ORDERED: Final = _without_index(DRIVE)
-_SEARCH_ORDERED: Final = _without_index(SEARCH)
+_DRIVE_ORDERED: Final = _without_index(DRIVE, lambda field: field.broad)
+_DRIVE_WIDE: Final = _without_index(DRIVE, lambda field: field.ranged)
+_SEARCH_ORDERED: Final = _without_index(SEARCH, lambda field: field.broad)
 
 
 def _compile(query: Query, fields: dict[str, Field]) -> Condition:
     parameters: list[Parameter] = []
     sql = _query(query, fields, parameters)
-    return Condition(sql, tuple(parameters), frozenset(clause.field for clause in clauses(query)))
+    found = clauses(query)
+    needed = query.parts if isinstance(query, And) else (query,)
+    return Condition(
+        sql,
+        tuple(parameters),
+        frozenset(clause.field for clause in found),
+        sharp=any(isinstance(part, Clause) and fields[part.field].sharp for part in needed),
+        ranged=any(fields[clause.field].ranged for clause in found),
+    )
 
 
 def _query(query: Query, fields: dict[str, Field], out: list[Parameter]) -> str:
@@ -130,6 +153,8 @@ def _term(term: Term, field: Field, out: list[Parameter]) -> str:
     if term.prefix:
         if not field.prefix:
             _refuse_prefix(term)
+        if field.major and "/" in term.text.removesuffix("/"):
+            raise InvalidFilterError("only the major part of a content type can be a prefix", term.position)
         if value == "":
             return f"{field.column} IS NOT NULL"
         out += (value, f"{value}{_LAST}")

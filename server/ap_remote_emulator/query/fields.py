@@ -44,11 +44,20 @@ class Field:
     type: Type
     column: str
     prefix: bool = False
+    major: bool = False
+    """A prefix may only be what stands before the slash of a content type."""
     range: bool = False
     values: frozenset[str] | None = None
     """The only values there are, where the service knows them all."""
     broad: bool = False
     """A value may match half the library: worth an index of its own only where no order is asked for."""
+    sharp: bool = False
+    """A value matches a node or two: its index is better than any other."""
+
+    @property
+    def ranged(self) -> bool:
+        """Whether a prefix or a range may be asked for that an index serves, and that may be narrow or wide."""
+        return self.type in (Type.NAME, Type.DATE)
 
 
 DRIVE: Final[dict[str, Field]] = {
@@ -64,9 +73,9 @@ DRIVE: Final[dict[str, Field]] = {
     "modifiedDate": Field(Type.DATE, "n.modified", range=True),
     "contentProperties.contentDate": Field(Type.DATE, "n.content_date", range=True),
     "contentProperties.size": Field(Type.INT, "n.size", range=True),
-    "contentProperties.contentType": Field(Type.LOWER, "n.content_type", prefix=True, broad=True),
-    "contentProperties.md5": Field(Type.LOWER, "n.md5"),
-    "contentProperties.extension": Field(Type.LOWER, "n.extension", prefix=True, broad=True),
+    "contentProperties.contentType": Field(Type.LOWER, "n.content_type", prefix=True, major=True, broad=True),
+    "contentProperties.md5": Field(Type.LOWER, "n.md5", sharp=True),
+    "contentProperties.extension": Field(Type.LOWER, "n.extension", broad=True),
     "settings.hidden": Field(Type.BOOL, "n.hidden", broad=True),
     "settings.favorite": Field(Type.BOOL, "n.favorite", broad=True),
     "hidden": Field(Type.BOOL, "n.hidden", broad=True),
@@ -83,9 +92,12 @@ SEARCH: Final[dict[str, Field]] = {
     "people": Field(Type.TAG, "person"),
     "clusterId": Field(Type.TAG, "person"),
     "favorite": Field(Type.BOOL, "n.favorite", broad=True),
-    "familyMembers": Field(Type.TEXT, "(SELECT value FROM meta WHERE key = 'owner_id')"),
+    "familyMembers": Field(
+        Type.TEXT,
+        "COALESCE(n.uploader, (SELECT value FROM meta WHERE key = 'owner_id'))",
+    ),
     "name": Field(Type.NAME, "n.name_key", prefix=True),
-    "extension": Field(Type.LOWER, "n.extension", prefix=True, broad=True),
+    "extension": Field(Type.LOWER, "n.extension", broad=True),
 }
 
 

@@ -14,7 +14,7 @@ async def test_the_data_folder_and_the_credentials_are_private(app, data):
     path = data / "credentials.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     found = json.loads(path.read_text())
-    assert set(found) == {"cookies", "access_token", "owner_id"}
+    assert set(found) == {"cookies", "access_token", "owner_id", "refresh_token"}
     assert found["cookies"]["at-main"].startswith("Atza|")
     assert found["owner_id"].startswith("A")
 
@@ -31,9 +31,63 @@ async def test_the_access_token_opens_the_door_alone(client):
     assert answer.status_code == 200
 
 
-async def test_the_cookies_give_the_access_token(client):
-    answer = await client.call("GET", "/photos/auth/token")
-    assert answer == {"access_token": client.credentials.access_token, "duration": "3600"}
+async def test_a_bearer_opens_the_door_whatever_the_case_of_its_scheme(client):
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        headers = {"authorization": f"{scheme} {client.credentials.access_token}"}
+        assert (await client.stranger.get("/drive/v1/account/endpoint", headers=headers)).status_code == 200
+
+
+async def test_the_cookies_give_an_access_token_that_ends(client):
+    answer = await client.call("GET", "/photos/auth/token", params={"_": "1"})
+    assert set(answer) == {"access_token", "duration"}
+    assert answer["access_token"] != client.credentials.access_token
+    life = int(answer["duration"])
+    assert await _with_token(client, answer["access_token"]) == 200
+    client.store.clock.advance(life * 1000 - 1000)
+    assert await _with_token(client, answer["access_token"]) == 200
+    client.store.clock.advance(1000)
+    assert await _with_token(client, answer["access_token"]) == 401
+    assert await _with_token(client, client.credentials.access_token) == 200
+
+
+async def test_only_cookies_give_an_access_token(client):
+    headers = {"x-amz-access-token": client.credentials.access_token}
+    assert (await client.stranger.get("/photos/auth/token", headers=headers)).status_code == 401
+
+
+async def test_an_expired_bearer_is_told_so(client):
+    token = (await client.call("GET", "/photos/auth/token"))["access_token"]
+    client.store.clock.advance(3_600_001)
+    headers = {"authorization": f"Bearer {token}"}
+    answer = await client.stranger.get("/drive/v1/nodes", headers=headers)
+    assert (answer.status_code, answer.json()) == (401, {"message": "Token has expired"})
+    answer = await client.stranger.get("/cdproxy/nodes/abc", headers=headers)
+    assert answer.status_code == 401
+    assert answer.json()["message"] == "Token has expired"
+    assert "logref" in answer.json()
+
+
+@pytest.mark.parametrize("token", ["", "Atza|", "Atza|abc", "nonsense", "Atza|" + "A" * 200])
+async def test_a_token_that_was_never_given_is_refused(client, token):
+    assert await _with_token(client, token) == 401
+    answer = await client.stranger.get("/drive/v1/nodes", headers={"authorization": f"Bearer {token}"})
+    assert (answer.status_code, answer.json()) == (401, A)
+
+
+async def test_cookies_do_not_make_a_bad_token_good(client):
+    answer = await client.http.get("/drive/v1/nodes", headers={"x-amz-access-token": "Atza|wrong"})
+    assert answer.status_code == 401
+
+
+async def test_another_authorization_scheme_is_no_credential(client):
+    headers = {"authorization": f"Basic {client.credentials.access_token}"}
+    assert (await client.stranger.get("/drive/v1/nodes", headers=headers)).status_code == 401
+    assert (await client.http.get("/drive/v1/nodes", headers=headers)).status_code == 200
+
+
+async def _with_token(client, token):
+    answer = await client.stranger.get("/drive/v1/account/info", headers={"x-amz-access-token": token})
+    return answer.status_code
 
 
 @pytest.mark.parametrize(
@@ -115,6 +169,46 @@ async def test_an_unknown_path_is_not_json(client):
     assert answer.text == "<UnknownOperationException/>"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/drive/v1/cluster/merge", 404),
+        ("POST", "/drive/v1/upload/init", 404),
+        ("POST", "/upload/init", 404),
+        ("DELETE", "/drive/v1/nodes/AAAAAAAAAAAAAAAAAAAAAA", 405),
+        ("GET", "/drive/v1/account/benefits", 404),
+        ("GET", "/drive/v1/account/taggingStatus", 404),
+        ("PUT", "/drive/v1/account/preferences/x", 404),
+        ("POST", "/drive/v1/account", 404),
+    ],
+)
+async def test_doubtful_endpoints_and_those_of_the_app_alone_are_absent(client, method, path, status):
+    answer = await client.http.request(method, path, json={"clusterIds": []})
+    assert answer.status_code == status
+    if status == 404:
+        assert answer.text == "<UnknownOperationException/>"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "account/info"),
+        ("POST", "account/usage"),
+        ("PUT", "nodes"),
+        ("POST", "nodes/x"),
+        ("GET", "trash/x"),
+        ("GET", "trash/x/restore"),
+        ("GET", "batchLink"),
+        ("GET", "bulk/nodeByDigest"),
+        ("PATCH", "nodes/x/children/y"),
+        ("POST", "nodes/x/properties/o/k"),
+    ],
+)
+async def test_a_wrong_method_is_405(client, method, path):
+    answer = await client.http.request(method, f"/drive/v1/{path}")
+    assert (answer.status_code, answer.json()) == (405, {"message": "Method Not Allowed"})
+
+
 async def test_every_answer_has_a_request_id(client):
     for path in ("/drive/v1/account/info", "/nothing", "/_internal/health"):
         assert (await client.http.get(path)).headers["x-amzn-requestid"]
@@ -141,3 +235,15 @@ async def test_account_answers_have_the_shapes_of_the_reference(client, jpeg):
     assert endpoint["customerExists"] is True
     assert endpoint["contentUrl"] == "http://photos.test/cdproxy/"
     assert endpoint["metadataUrl"] == "http://photos.test/drive/v1/"
+    assert set(endpoint) == {
+        *("customerExists", "contentUrl", "metadataUrl", "retailUrl", "thumbnailServiceUrl", "downloadServiceUrl"),
+        *("region", "countryAtSignup", "marketplaceAtSignup"),
+    }
+
+
+async def test_photographs_are_not_billed_and_films_are(client, jpeg):
+    await client.upload("a.jpg", jpeg())
+    await client.upload("a.mp4", b"no film, but named so")
+    usage = await client.get("account/usage")
+    assert usage["video"]["total"]["count"] == usage["video"]["billable"]["count"] == 1
+    assert usage["photo"]["billable"] == {"bytes": 0, "count": 0}

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import io
+from urllib.parse import unquote
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from ap_remote_emulator.handlers.content import disposition
@@ -200,3 +203,96 @@ async def test_folders_and_texts_have_no_thumbnails(client):
 
 def test_a_disposition_holds_no_line_break():
     assert "\n" not in disposition("a\r\nset-cookie: x=y", attachment=True)
+
+
+async def test_a_range_is_given_only_of_the_version_that_was_meant(client):
+    node = await client.upload("a.txt", b"0123456789")
+    url = await _signed(client, node["id"])
+    etag = (await client.stranger.get(url)).headers["etag"]
+    fresh = await client.stranger.get(url, headers={"range": "bytes=2-", "if-range": etag})
+    assert (fresh.status_code, fresh.content) == (206, b"23456789")
+    assert fresh.headers["content-range"] == "bytes 2-9/10"
+    await client.call("PUT", f"/v2/upload/{node['id']}", content=b"abcdefghij")
+    stale = await client.stranger.get(url, headers={"range": "bytes=2-", "if-range": etag})
+    assert (stale.status_code, stale.content) == (200, b"abcdefghij")
+
+
+@pytest.mark.parametrize(
+    "asked", ["bytes=0-1,4-5", "bytes=5-2", "lines=1-2", "bytes=x", "bytes=", "bytes=-", "bytes=\u00b2-"]
+)
+async def test_what_is_not_one_range_gets_the_whole(client, asked):
+    node = await client.upload("a.txt", b"0123456789")
+    for http, target in (
+        (client.stranger, await _signed(client, node["id"])),
+        (client.http, f"/cdproxy/nodes/{node['id']}"),
+    ):
+        answer = await http.get(target, headers={"range": asked.encode("latin-1")})
+        assert (answer.status_code, answer.content) == (200, b"0123456789")
+
+
+async def test_past_the_end_tells_how_long_the_file_is(client):
+    for content in (b"0123456789", b""):
+        node = await client.upload(f"{len(content)}.txt", content)
+        answer = await client.stranger.get(await _signed(client, node["id"]), headers={"range": "bytes=10-"})
+        assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{len(content)}")
+
+
+async def test_head_tells_of_a_range_without_its_bytes(client):
+    node = await client.upload("a.txt", b"0123456789")
+    answer = await client.stranger.head(await _signed(client, node["id"]), headers={"range": "bytes=2-4"})
+    assert (answer.status_code, answer.headers["content-length"], answer.content) == (206, "3", b"")
+
+
+async def test_another_owner_has_no_such_node(client, jpeg):
+    node = await client.upload("a.jpg", jpeg())
+    stranger = {"ownerId": "A000000000000"}
+    for path in (f"/v1/thumbnail/{node['id']}", f"/drive/v1/nodes/{node['id']}/contentRedirection"):
+        assert (await client.http.get(path, params=stranger)).status_code == 404
+        for query in ({}, {"ownerId": node["ownerId"]}):
+            assert (await client.http.get(path, params=query)).status_code in (200, 302)
+
+
+async def test_a_cache_buster_changes_nothing(client, jpeg):
+    node = await client.upload("a.jpg", jpeg())
+    answers = [
+        await client.http.get(f"/v1/thumbnail/{node['id']}", params={"viewBox": "20", **query})
+        for query in ({}, {"cb": "1234"})
+    ]
+    assert answers[0].content == answers[1].content
+    assert len(list((client.store.data / "thumbnails").rglob("*.jpg"))) == 1
+
+
+async def test_a_thumbnail_without_a_box_has_a_middling_size(client, jpeg):
+    node = await client.upload("a.jpg", jpeg(size=(1000, 500)))
+    answer = await client.http.get(f"/v1/thumbnail/{node['id']}")
+    assert Image.open(io.BytesIO(answer.content)).size == (400, 200)
+
+
+@settings(max_examples=60)
+@given(st.text(min_size=1, max_size=256))
+def test_any_name_can_be_read_back_from_its_disposition(name):
+    encodable = name.encode("utf-8", "replace").decode()
+    header = disposition(encodable, attachment=True)
+    header.encode("ascii")
+    assert unquote(header.rpartition("UTF-8''")[2]) == encodable
+    plain = header.partition('filename="')[2].partition('"; filename*')[0]
+    assert not set(plain) & set('"\\\r\n')
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(start=st.integers(0, 14), stop=st.none() | st.integers(0, 14), suffix=st.booleans())
+async def test_every_range_is_the_slice_that_it_names(client, start, stop, suffix):
+    content = b"0123456789"
+    found = await client.get("nodes", filters="name:range.txt")
+    node = found["data"][0] if found["data"] else await client.upload("range.txt", content)
+    asked = f"bytes=-{start}" if suffix else f"bytes={start}-{'' if stop is None else stop}"
+    answer = await client.http.get(f"/cdproxy/nodes/{node['id']}", headers={"range": asked})
+    if suffix:
+        expected = (206, content[-start:]) if start else (416, b"")
+    elif stop is not None and stop < start:
+        expected = (200, content)
+    elif start >= len(content):
+        expected = (416, b"")
+    else:
+        expected = (206, content[start : None if stop is None else stop + 1])
+    assert (answer.status_code, answer.content) == expected

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import random
+import tracemalloc
 from pathlib import Path
 
 import av
@@ -11,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ap_remote_emulator.derive import derive, places, thumbnails
+from ap_remote_emulator.derive import derive, places, thumbnails, xmp
 from ap_remote_emulator.derive.kinds import content_type_of, extension_of, media_of
 from ap_remote_emulator.derive.pictures import exif_date
+from tests.unit.emulator import pictures
 
 
 def _film(path: Path, *, rotation: int = 0) -> None:
@@ -171,3 +173,185 @@ def test_a_damaged_photograph_is_still_a_file(tmp_path, jpeg, seed):
     assert found.media == "PHOTOS"
     assert found.content_type.startswith("image/")
     thumbnails.make(path, 20, 20, video=False)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_a_picture_of_any_format_tells_who_and_what_is_on_it(tmp_path, kind):
+    body = pictures.faces("Ada", None, "Grace") + pictures.bag("dc:subject", "Beach", "Two Words")
+    body += pictures.bag("lr:hierarchicalSubject", "Nature|Coast|Cliff", "Beach") + "<xmp:Rating>5</xmp:Rating>"
+    body += '<dc:description><rdf:Alt><rdf:li xml:lang="x-default">By the sea</rdf:li></rdf:Alt></dc:description>'
+    found = _derived(tmp_path, pictures.picture(pictures.packet(body), kind=kind))
+    assert found.people == ("Ada", "Grace")
+    assert found.unnamed_faces == 1
+    assert found.keywords == ("beach", "two words", "cliff")
+    assert found.favorite
+    assert found.description == "By the sea"
+
+
+def test_the_same_face_in_two_vocabularies_is_one(tmp_path):
+    body = pictures.faces("Ada", None) + pictures.microsoft_faces("ada", None, "Hedy")
+    found = _derived(tmp_path, pictures.picture(pictures.packet(body)))
+    assert found.people == ("Ada", "Hedy")
+    assert found.unnamed_faces == 1
+
+
+def test_microsoft_alone_tells_people_too(tmp_path):
+    found = _derived(tmp_path, pictures.picture(pictures.packet(pictures.microsoft_faces("Ada", None, None))))
+    assert (found.people, found.unnamed_faces) == (("Ada",), 2)
+
+
+def test_only_faces_are_people(tmp_path):
+    body = pictures.faces("Rex", None, kind="Pet") + pictures.bag("Iptc4xmpExt:PersonInImage", "Barbara", "barbara")
+    found = _derived(tmp_path, pictures.picture(pictures.packet(body)))
+    assert (found.people, found.unnamed_faces) == (("Barbara",), 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "attributes", "favorite"),
+    [
+        ("", 'xmp:Rating="5"', True),
+        ("<xmp:Rating>5.0</xmp:Rating>", "", True),
+        ("<xmp:Rating>4</xmp:Rating>", "", False),
+        ("<xmp:Rating>-1</xmp:Rating>", "", False),
+        ("<xmp:Rating>many</xmp:Rating>", "", False),
+        ("<xmp:Rating/>", "", False),
+        ("", "", False),
+    ],
+)
+def test_five_stars_make_a_favourite(tmp_path, body, attributes, favorite):
+    assert _derived(tmp_path, pictures.picture(pictures.packet(body, attributes))).favorite is favorite
+
+
+@pytest.mark.parametrize(
+    ("body", "attributes", "expected"),
+    [
+        ('<dc:description><rdf:Alt><rdf:li xml:lang="de">Meer</rdf:li></rdf:Alt></dc:description>', "", "Meer"),
+        ("<dc:description>plain</dc:description>", "", "plain"),
+        ("", 'dc:description="short"', "short"),
+        ("<dc:description/>", "", None),
+        (f"<dc:description>{'x' * 600}</dc:description>", "", "x" * 500),
+    ],
+)
+def test_a_description_is_taken_in_every_form(tmp_path, body, attributes, expected):
+    assert _derived(tmp_path, pictures.picture(pictures.packet(body, attributes))).description == expected
+
+
+def test_iptc_keywords_are_read_in_both_encodings(tmp_path):
+    found = _derived(tmp_path, pictures.with_iptc("Café".encode(), "Été".encode("latin-1"), b"plain"))
+    assert found.keywords == ("café", "été", "plain")
+
+
+_LOL = '<!DOCTYPE x [<!ENTITY a "{}">' + "".join(
+    f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcde", "bcdef", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        (_LOL.format("ha") + "]><x>&f;</x>").encode(),
+        (_LOL.format("ha") + "]><x>&f;</x>").encode("utf-16"),
+        b'<!DOCTYPE x SYSTEM "file:///etc/passwd"><x/>',
+        b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>',
+        b"<a>" * 60_000 + b"</a>" * 20_000,
+        b"<a>" * 20_000 + b"</a>" * 20_000,
+        b"<x " + b" ".join(b'a%d="1"' % number for number in range(20_000)) + b"/>",
+        b'<?xml version="1.0" encoding="no-such"?><x/>',
+        b"\xff\xfe\x00",
+        b"\xef\xbb\xbf",
+        b"x" * (xmp.MAX_PACKET + 1),
+        b"<x>\x00</x>",
+        b"",
+    ],
+)
+def test_a_hostile_packet_says_nothing_and_takes_nothing(hostile):
+    tracemalloc.start()
+    try:
+        assert xmp.read(hostile) == xmp.NOTHING
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_bomb_in_a_photograph_does_not_fail_its_upload(client):
+    bomb = pictures.picture((_LOL.format("ha") + "]><x>&f;</x>").encode())
+    node = await client.upload("bomb.jpg", bomb)
+    assert node["contentProperties"]["image"]["width"] == 16
+    assert node["keywords"] == []
+
+
+def test_even_a_huge_crowd_stays_a_crowd(tmp_path):
+    body = pictures.faces(*(f"person {number}" for number in range(300)), *[None] * 300)
+    found = xmp.read(pictures.packet(body))
+    assert (len(found.people), found.unnamed_faces) == (xmp.MAX_ITEMS, xmp.MAX_ITEMS)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.one_of(st.binary(max_size=300), st.text(max_size=300)))
+def test_no_packet_is_an_error(content):
+    assert isinstance(xmp.read(content), xmp.Words)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_no_damage_to_a_packet_is_an_error(seed):
+    dice = random.Random(seed)
+    content = bytearray(
+        pictures.packet(pictures.faces("Ada", None) + pictures.microsoft_faces("B") + pictures.bag("dc:subject", "x"))
+    )
+    for _ in range(dice.randint(1, 12)):
+        content[dice.randrange(len(content))] = dice.choice(b"<>/&\"'= \0\xff:ar")
+    assert isinstance(xmp.read(bytes(content)), xmp.Words)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    names=st.lists(
+        st.one_of(st.none(), st.text(st.characters(codec="utf-8", categories=["L", "N", "Zs"]), min_size=1)), max_size=5
+    )
+)
+def test_names_come_back_as_they_were_written(names):
+    found = xmp.read(pictures.packet(pictures.faces(*names)))
+    assert found.people == tuple(name.strip() for name in names if name and name.strip())
+    assert found.unnamed_faces == sum(not name or not name.strip() for name in names)
+
+
+async def test_what_a_file_says_shows_on_its_node(client):
+    body = "<xmp:Rating>5</xmp:Rating><dc:description>By the sea</dc:description>" + pictures.bag("dc:subject", "Beach")
+    node = await client.upload("a.jpg", pictures.picture(pictures.packet(body)))
+    assert node["settings"] == {"favorite": True, "hidden": False}
+    assert node["description"] == "By the sea"
+    assert node["keywords"] == ["beach"]
+    assert await client.names("search", filters="favorite:(true) AND things:(beach)") == ["a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("brightest", "white"),
+    [(65535, 65535), (1 << 14, 65535), (16383, 16383), (4095, 4095), (1023, 1023), (255, 255)],
+)
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_deep_greys_are_as_bright_as_they_were(tmp_path, kind, brightest, white):
+    ramp = np.linspace(0, brightest, 64).astype(np.uint16).reshape(1, -1).repeat(64, axis=0)
+    path = tmp_path / "x"
+    Image.fromarray(ramp).save(path, kind)
+    shown = np.asarray(Image.open(io.BytesIO(thumbnails.make(path, 64, 64, video=False))).convert("L"))
+    expected = ramp[32].astype(float) * 255 / white
+    assert np.abs(shown[32] - expected).max() <= 4
+
+
+def test_deep_greys_with_a_transparent_one_and_greys_with_fractions_have_thumbnails(tmp_path):
+    path = tmp_path / "x"
+    ramp = np.linspace(0, 65535, 32).astype(np.uint16).reshape(1, -1).repeat(32, axis=0)
+    Image.fromarray(ramp).save(path, "PNG", transparency=0)
+    shown = np.asarray(Image.open(io.BytesIO(thumbnails.make(path, 32, 32, video=False))).convert("L"))
+    assert abs(int(shown[16, 16]) - 132) <= 4
+    Image.fromarray(np.linspace(0, 1, 1024).astype(np.float32).reshape(32, 32)).save(path, "TIFF")
+    shown = np.asarray(Image.open(io.BytesIO(thumbnails.make(path, 32, 32, video=False))).convert("L"))
+    assert shown[0].mean() < 20
+    assert shown[-1].mean() > 235
+
+
+def _derived(tmp_path, content):
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    return derive(path, "x.jpg")

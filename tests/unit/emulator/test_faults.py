@@ -67,7 +67,7 @@ async def test_the_script_can_be_read_and_cleared(client):
     await client.call("POST", "/_internal/fault", 400, content=b"{")
 
 
-@pytest.mark.parametrize("path", ["fault", "reset", "seed", "clock", "check"])
+@pytest.mark.parametrize("path", ["fault", "behaviour", "reset", "seed", "clock", "check"])
 async def test_the_strings_are_hidden_unless_asked_for(tmp_path, client, path):
     app = create_app(tmp_path / "other")
     other = type(client)(app)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ap_remote_emulator.errors import ServiceError
-from ap_remote_emulator.library import nodes, open_store, trash, uploads
+from ap_remote_emulator.library import editing, nodes, open_store, trash, uploads
 from ap_remote_emulator.library.changes import changes
 from ap_remote_emulator.library.check import check_store
 from ap_remote_emulator.library.views import View
@@ -50,10 +50,10 @@ class Walk:
 
     def folder(self, parent, name):
         body = {"kind": "FOLDER", "name": name, "parents": [self.pick(parent)]}
-        self.keep(nodes.create(self.store, body, v2=True))
+        self.keep(editing.create(self.store, body, v2=True))
 
     def album(self, name):
-        self.keep(nodes.create(self.store, {"kind": "VISUAL_COLLECTION", "name": name}, v2=True))
+        self.keep(editing.create(self.store, {"kind": "VISUAL_COLLECTION", "name": name}, v2=True))
 
     def upload(self, parent, name, content, rename):
         wish = uploads.Wish(name=name, parent_id=self.pick(parent), rename=rename)
@@ -63,10 +63,10 @@ class Walk:
             self.content[self.keep(uploads.commit(self.store, upload, wish))] = data
 
     def rename(self, node, name):
-        nodes.patch(self.store, self.pick(node), {"name": name}, View())
+        editing.patch(self.store, self.pick(node), {"name": name}, View())
 
     def place(self, node, parent):
-        nodes.patch(self.store, self.pick(node), {"parents": [self.pick(parent)]}, View())
+        editing.patch(self.store, self.pick(node), {"parents": [self.pick(parent)]}, View())
 
     def add(self, parent, child):
         nodes.change_children(self.store, self.pick(parent), {"op": "add", "value": [self.pick(child)]}, View())

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from ap_remote_emulator.app import create_app
+from ap_remote_emulator.library import listing
+from ap_remote_emulator.library.views import View
 from ap_remote_emulator.seed import seed
 
 
@@ -213,3 +215,93 @@ async def test_hostile_text_stays_text(client, hostile):
     assert await client.names(filters="kind:FILE") == ["plain.txt"]
     await client.get("nodes", 400, sort=f"['{hostile}']")
     await client.get(f"nodes/{hostile.replace('%', '%25').replace('?', '%3F')}", 404)
+
+
+async def test_a_token_lives_for_an_hour(client):
+    seed(client.store, 250)
+    token = (await client.get("nodes", filters="kind:FILE"))["nextToken"]
+    await client.call("POST", "/_internal/clock", json={"advanceMs": 3_599_000})
+    await client.get("nodes", startToken=token)
+    await client.call("POST", "/_internal/clock", json={"advanceMs": 2_000})
+    assert await client.get("nodes", 400, startToken=token) == {"message": "Next token is expired"}
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        "contentProperties.extension:jp*",
+        "contentProperties.contentType:image/j*",
+        "contentProperties.md5:0cc*",
+        "parents:a*",
+        "labels:a*",
+        "description:a*",
+        "createdDate:2020*",
+        "name:[a TO b]",
+        "kind:[FILE TO FOLDER]",
+        "parents:>a",
+    ],
+)
+async def test_prefixes_and_ranges_are_refused_where_the_reference_has_none(client, filters):
+    assert (await client.get("nodes", 400, filters=filters))["message"].startswith("Invalid filter: ")
+
+
+@pytest.mark.parametrize("field", ["parents", "labels", "md5", "contentProperties.md5", "isRoot", "description", ""])
+async def test_only_sortable_fields_sort(client, field):
+    await client.get("nodes", 400, sort=f"['{field} ASC']")
+
+
+_MANY = [
+    ({"filters": "name:IMG_00001*"}, "nodes_by_name (status=? AND name_key>? AND name_key<?)"),
+    ({"filters": "kind:FILE AND name:IMG_00001*"}, "nodes_by_name (status=? AND name_key>? AND name_key<?)"),
+    ({"filters": "name:IMG*", "sort": "['name ASC']"}, "nodes_by_name (status=? AND name_key>? AND name_key<?)"),
+    ({"filters": "createdDate:[2020-01-01 TO 2020-02-01]"}, "nodes_by_created (status=? AND created>? AND created<?)"),
+    ({"filters": "modifiedDate:>2020-01-01"}, "nodes_by_modified (status=? AND modified>?)"),
+    (
+        {"filters": "kind:FILE AND contentProperties.contentDate:[2020-01-01 TO 2020-02-01]"},
+        "nodes_by_date (status=? AND content_date>? AND content_date<?)",
+    ),
+    ({"filters": "contentProperties.md5:0cc175b9c0f1b6a831c399e269772661"}, "nodes_by_md5 (md5=?)"),
+    ({"filters": "isRoot:true"}, "nodes_root (is_root=?)"),
+]
+
+
+def _plans(store, parameters):
+    """Return how SQLite would answer the count and the page: plans do not depend on how many nodes there are."""
+    asked = []
+    store._remembered.clear()
+    with store.truth() as connection:
+        connection.set_trace_callback(asked.append)
+    listing.list_nodes(store, parameters, View())
+    with store.truth() as connection:
+        connection.set_trace_callback(None)
+        return [
+            [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+            for sql in asked
+            if sql.startswith(("SELECT COUNT(*) FROM nodes n", "SELECT n.id FROM nodes n"))
+        ]
+
+
+@pytest.mark.parametrize(("parameters", "index"), _MANY)
+def test_counts_and_pages_are_found_by_their_index(client, parameters, index):
+    counting, paging = _plans(client.store, parameters)
+    for plan in (counting, paging):
+        assert plan[0].endswith(f" {index}")
+        assert not any(step.startswith("SCAN") for step in plan)
+    if index.startswith("nodes_by_") and "md5" not in index:
+        assert "COVERING" in counting[0]
+
+
+@pytest.mark.parametrize("filters", ["name:IMG*", "kind:FILE AND createdDate:[2000-01-01 TO *]"])
+def test_what_matches_most_nodes_is_paged_in_their_order(client, filters, monkeypatch):
+    monkeypatch.setattr(listing, "WIDE", -1)
+    _, paging = _plans(client.store, {"filters": filters})
+    assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in paging)
+
+
+@pytest.mark.parametrize("filters", ["name:IMG_000*", "kind:FILE AND contentProperties.contentDate:[2015-01-01 TO *]"])
+async def test_many_and_few_matches_are_paged_alike(client, filters, monkeypatch):
+    seed(client.store, 130)
+    few, count = await _walk(client, "nodes", filters=filters, limit=30)
+    monkeypatch.setattr(listing, "WIDE", -1)
+    assert await _walk(client, "nodes", filters=filters, limit=30) == (few, count)
+    assert count == len(few) == 130

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import base64
 import io
 
 import pytest
 from PIL import Image
 
+from ap_remote_emulator.library import previews
 from ap_remote_emulator.seed import seed
 
 VANCOUVER = (49.2827, -123.1207)
@@ -170,3 +172,85 @@ async def test_counts_of_a_large_library_agree_with_each_other(client):
     assert sum(row["count"] for row in page["aggregations"]["location"]) == 500
     favorites = await client.get("search", filters="favorite:(true)", limit=1)
     assert favorites["count"] == page["aggregations"]["favorite"][0]["count"] == 20
+
+
+async def test_without_a_type_everything_that_is_no_favourite_is_found(library):
+    assert await library.names("search", filters="favorite:(false)") == ["Summer", "beach.jpg", "dog.jpg", "film.mov"]
+    assert await library.names("search", filters="type:(PHOTOS) AND favorite:(false)") == ["beach.jpg", "dog.jpg"]
+    rows = (await library.get("search/aggregation", category="favorite"))["aggregations"]
+    assert [(row["value"], row["count"]) for row in rows] == [("true", 1)]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"timeZone": "Europe/Berlin"},
+        {"language": "de"},
+        {"searchOnFamily": "false"},
+        {"dedupeContext": "x", "assetMapping": "NONE"},
+        {"asset": "ALL", "tempLink": "false"},
+        {"lowResThumbnail": "false"},
+        {"_": "1700000000000"},
+    ],
+)
+async def test_parameters_of_the_browser_change_nothing(library, extra):
+    assert await library.get("search", **extra) == await library.get("search")
+
+
+async def test_both_shapes_of_an_aggregation_tell_the_same(library):
+    inline = (await library.get("search", searchContext="all"))["aggregations"]
+    for category, rows in inline.items():
+        alone = (await library.get("search/aggregation", category=category, aggregationContext="all"))["aggregations"]
+        assert [(row["match"], row["count"], row["searchData"]) for row in rows] == [
+            (row["value"], row["count"], row["searchData"]) for row in alone
+        ]
+        assert not any("value" in row for row in rows)
+        assert not any("match" in row for row in alone)
+
+
+async def test_an_aggregation_is_limited_and_grouped_as_asked(library):
+    rows = (await library.get("search/aggregation", category="time", groupBy="month", limit=2))["aggregations"]
+    assert [row["value"] for row in rows] == ["2023-08", "2022-12"]
+
+
+async def test_small_pictures_come_inside_the_nodes_when_asked_for(library):
+    page = await library.get("search", lowResThumbnail="true")
+    shown = {node["name"]: node.get("lowResThumbnail") for node in page["data"]}
+    assert {name for name, picture in shown.items() if picture} == {"beach.jpg", "dog.jpg", "tower.jpg"}
+    preview = Image.open(io.BytesIO(base64.b64decode(shown["beach.jpg"])))
+    assert preview.format == "JPEG"
+    assert preview.size == (24, 18)
+    assert await library.get("search", lowResThumbnail="true") == page
+    assert not any("lowResThumbnail" in node for node in (await library.get("search"))["data"])
+
+
+async def test_a_page_of_unseen_pictures_gets_some_previews_at_a_time_until_it_has_all(client, jpeg):
+    for seed_ in range(previews.FRESH + 3):
+        await client.upload(f"{seed_}.jpg", jpeg(seed=seed_ * 8, size=(8, 8)))
+    counts = []
+    for _ in range(3):
+        page = await client.get("search", lowResThumbnail="true")
+        counts.append(sum("lowResThumbnail" in node for node in page["data"]))
+    assert counts == [previews.FRESH, previews.FRESH + 3, previews.FRESH + 3]
+
+
+async def test_only_the_fields_that_were_asked_for_are_sent(library):
+    page = await library.get("search", filters="name:(beach*)", fields="name,contentProperties.md5")
+    [node] = page["data"]
+    assert set(node) == {"id", "name", "contentProperties"}
+    assert set((await library.get("search", limit=1, fieldList="kind"))["data"][0]) == {"id", "kind"}
+
+
+async def test_the_parts_of_a_live_photo_are_left_out_when_nobody_wants_them(client, jpeg):
+    still = await client.upload("a.jpg", jpeg())
+    await client.upload("a.mov", b"film", parent=still["id"], kind="ASSET", assetType="LIVE_VIDEO")
+    [node] = (await client.get("search"))["data"]
+    assert [asset["name"] for asset in node["assets"]] == ["a.mov"]
+    assert node["childAssetTypeInfo"] == [{"assetType": "LIVE_VIDEO"}]
+    [node] = (await client.get("search", asset="NONE"))["data"]
+    assert "assets" not in node
+
+
+async def test_words_are_found_whatever_their_case_and_people_only_as_they_are(library):
+    assert await library.names("search", filters="things:(DOG)") == ["dog.jpg"]
+    assert await library.names("search", filters="things:(dog) things:(Palm Tree)") == ["dog.jpg"]

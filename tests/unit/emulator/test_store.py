@@ -15,7 +15,7 @@ import pytest
 from ap_remote_emulator.__main__ import main
 from ap_remote_emulator.app import create_app
 from ap_remote_emulator.errors import StoreError
-from ap_remote_emulator.library import credentials, nodes, open_store
+from ap_remote_emulator.library import credentials, editing, nodes, open_store
 from ap_remote_emulator.library.check import check, check_store
 from ap_remote_emulator.library.rendering import iso
 from ap_remote_emulator.library.views import View
@@ -45,7 +45,7 @@ def test_several_processes_may_create_one_store_at_once(tmp_path):
 def test_threads_write_one_after_the_other(data):
     store = open_store(data)
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda n: nodes.create(store, {"kind": "FOLDER", "name": f"f{n}"}, v2=True), range(64)))
+        made = list(pool.map(lambda n: editing.create(store, {"kind": "FOLDER", "name": f"f{n}"}, v2=True), range(64)))
     assert len({msgspec.json.decode(node)["id"] for node in made}) == 64
     with store.read() as connection:
         assert connection.execute("SELECT COUNT(*), COUNT(DISTINCT seq) FROM nodes").fetchone()[:] == (69, 69)
@@ -54,14 +54,14 @@ def test_threads_write_one_after_the_other(data):
 
 def test_two_stores_over_one_folder_see_each_other(data):
     one, two = open_store(data), open_store(data)
-    node = nodes.create(one, {"kind": "FOLDER", "name": "a"}, v2=True)
+    node = editing.create(one, {"kind": "FOLDER", "name": "a"}, v2=True)
     assert nodes.get(two, msgspec.json.decode(node)["id"], View()) == node
     barrier = threading.Barrier(2)
 
     def many(store):
         barrier.wait()
         for number in range(30):
-            nodes.create(store, {"kind": "FOLDER", "name": f"{id(store)}-{number}"}, v2=True)
+            editing.create(store, {"kind": "FOLDER", "name": f"{id(store)}-{number}"}, v2=True)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(many, (one, two)))
@@ -89,7 +89,7 @@ def test_a_reader_keeps_its_snapshot(data):
     store = open_store(data)
     with store.read() as connection:
         before = connection.execute("SELECT COUNT(*) FROM nodes").fetchone()[0]
-        nodes.create(store, {"kind": "FOLDER", "name": "a"}, v2=True)
+        editing.create(store, {"kind": "FOLDER", "name": "a"}, v2=True)
         assert connection.execute("SELECT COUNT(*) FROM nodes").fetchone()[0] == before
     store.close()
 
@@ -166,16 +166,16 @@ def test_a_blob_whose_transaction_never_ended_is_swept(data):
 
 def test_a_forked_child_gets_connections_of_its_own(data):
     store = open_store(data)
-    nodes.create(store, {"kind": "FOLDER", "name": "before"}, v2=True)
+    editing.create(store, {"kind": "FOLDER", "name": "before"}, v2=True)
     child = os.fork()
     if child == 0:
         try:
-            nodes.create(store, {"kind": "FOLDER", "name": "in the child"}, v2=True)
+            editing.create(store, {"kind": "FOLDER", "name": "in the child"}, v2=True)
         except BaseException:  # noqa: BLE001 - the child must end here whatever happens
             os._exit(1)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
-    nodes.create(store, {"kind": "FOLDER", "name": "after"}, v2=True)
+    editing.create(store, {"kind": "FOLDER", "name": "after"}, v2=True)
     assert check_store(store) == []
     store.close()
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from ap_remote_emulator.app import create_app
+from ap_remote_emulator.library import nodes, open_store, trash
 from ap_remote_emulator.library.check import check_store
 
 
@@ -225,3 +227,172 @@ async def test_trash_is_paged_and_sorted(client):
     assert len({node["id"] for node in page["data"] + rest["data"]}) == 5
     ordered = await client.get("trash", sort="['name DESC']")
     assert [node["name"] for node in ordered["data"]] == [f"{n}.txt" for n in (4, 3, 2, 1, 0)]
+
+
+async def _single(client, method, path, code=200, **body):
+    return await client.call(method, f"/drive/v1/{path}", code, json={"resourceVersion": "V2", **body})
+
+
+async def test_one_node_is_trashed_and_restored_by_its_own_address(client):
+    ids = await _tree(client)
+    node = await _single(client, "PUT", f"trash/{ids['a']}")
+    assert (node["id"], node["status"], node["exclusivelyTrashed"]) == (ids["a"], "TRASH", True)
+    assert (await _status(client, ids))["x"] == "TRASH"
+    node = await _single(client, "POST", f"trash/{ids['a']}/restore")
+    assert (node["id"], node["status"]) == (ids["a"], "AVAILABLE")
+    assert set((await _status(client, ids)).values()) == {"AVAILABLE"}
+    await _single(client, "PUT", "trash/nothing", 404)
+    await _single(client, "POST", "trash/nothing/restore", 404)
+    await _single(client, "PUT", f"trash/{await client.root()}", 403)
+
+
+async def test_one_node_is_restored_under_another_name_only_when_asked(client):
+    ids = await _tree(client)
+    await _single(client, "PUT", f"trash/{ids['y']}")
+    taken = (await client.upload("y.txt", b"new", parent=ids["a"]))["id"]
+    body = await _single(client, "POST", f"trash/{ids['y']}/restore", 409)
+    assert body["info"] == {"nodeId": taken}
+    node = await _single(client, "POST", f"trash/{ids['y']}/restore", conflictResolution="RENAME")
+    assert node["name"] == "y (1).txt"
+
+
+async def test_a_node_in_two_folders_leaves_both_and_returns_to_both(client):
+    ids = await _tree(client)
+    other = await client.folder("other")
+    await client.patch(f"nodes/{other}/children", op="add", value=[ids["x"]])
+    await client.trash(ids["x"])
+    assert await client.names(f"nodes/{ids['b']}/children") == await client.names(f"nodes/{other}/children") == []
+    node = await _single(client, "POST", f"trash/{ids['x']}/restore")
+    assert set(node["parents"]) == {ids["b"], other}
+    assert (
+        await client.names(f"nodes/{ids['b']}/children") == await client.names(f"nodes/{other}/children") == ["x.txt"]
+    )
+
+
+async def test_a_status_and_a_free_name_may_come_together(client):
+    ids = await _tree(client)
+    await client.trash(ids["y"])
+    await client.upload("y.txt", b"new", parent=ids["a"])
+    await _single(client, "PATCH", f"nodes/{ids['y']}", 409, status="AVAILABLE")
+    assert (await client.get(f"nodes/{ids['y']}"))["status"] == "TRASH"
+    node = await _single(client, "PATCH", f"nodes/{ids['y']}", status="AVAILABLE", name="z.txt")
+    assert (node["status"], node["name"]) == ("AVAILABLE", "z.txt")
+
+
+async def test_a_status_and_another_folder_may_come_together(client):
+    ids = await _tree(client)
+    await client.trash(ids["y"])
+    node = await _single(client, "PATCH", f"nodes/{ids['y']}", status="AVAILABLE", parents=[ids["b"]])
+    assert (node["status"], node["parents"]) == ("AVAILABLE", [ids["b"]])
+
+
+async def test_a_refused_change_leaves_the_status(client):
+    ids = await _tree(client)
+    await _single(client, "PATCH", f"nodes/{ids['y']}", 400, status="TRASH", labels="x")
+    assert (await client.get(f"nodes/{ids['y']}"))["status"] == "AVAILABLE"
+
+
+DAY = 86_400_000
+
+
+async def test_what_was_trashed_thirty_days_ago_is_gone(client):
+    ids = await _tree(client)
+    await client.trash(ids["x"])
+    client.store.clock.advance(29 * DAY)
+    await client.trash(ids["y"])
+    assert await client.names("trash") == ["x.txt", "y.txt"]
+    client.store.clock.advance(2 * DAY)
+    assert await client.names("trash") == ["y.txt"]
+    await client.get(f"nodes/{ids['x']}", 404)
+    assert len(client.store.blobs.every()) == 1
+    client.store.clock.advance(30 * DAY)
+    assert await client.names("trash") == []
+    assert check_store(client.store) == []
+
+
+async def test_a_folder_goes_with_all_that_was_trashed_with_it(client):
+    ids = await _tree(client)
+    await client.trash(ids["a"])
+    client.store.clock.advance(15 * DAY)
+    await client.patch(f"nodes/{ids['a']}", name="renamed in the trash")
+    client.store.clock.advance(16 * DAY)
+    assert len(await client.names("trash")) == 4
+    client.store.clock.advance(15 * DAY)
+    assert await client.names("trash") == []
+    assert client.store.blobs.every() == []
+    assert check_store(client.store) == []
+
+
+async def test_the_living_are_never_too_old(client):
+    ids = await _tree(client)
+    client.store.clock.advance(1000 * DAY)
+    await client.names("trash")
+    assert set((await _status(client, ids)).values()) == {"AVAILABLE"}
+
+
+async def test_a_part_of_an_old_folder_that_is_alive_elsewhere_stays(client):
+    ids = await _tree(client)
+    other = await client.folder("other")
+    await client.patch(f"nodes/{other}/children", op="add", value=[ids["x"]])
+    await client.trash(ids["a"])
+    client.store.clock.advance(31 * DAY)
+    assert await client.names("trash") == []
+    assert (await client.get(f"nodes/{ids['x']}"))["parents"] == [other]
+    assert check_store(client.store) == []
+
+
+async def test_the_time_in_the_trash_is_looked_at_when_a_store_is_opened(data):
+    store = open_store(data)
+    with store.write() as write:
+        folder = nodes.insert(write, kind="FOLDER", name="old", parents=[nodes.root_id(write)])
+        trash.trash(write, folder)
+        write.execute("UPDATE nodes SET modified = modified - ? WHERE id = ?", (31 * DAY, folder))
+    store.close()
+    app = create_app(data)
+    with app.state.store.read() as connection:
+        assert connection.execute("SELECT 1 FROM nodes WHERE id = ?", (folder,)).fetchone() is None
+    app.state.store.close()
+
+
+async def test_the_trash_may_keep_things_for_ever_or_shorter(client):
+    ids = await _tree(client)
+    await client.trash(ids["x"])
+    trash.set_rules(client.store, trash.Rules(retention_days=0))
+    client.store.clock.advance(1000 * DAY)
+    assert await client.names("trash") == ["x.txt"]
+    trash.set_rules(client.store, trash.Rules(retention_days=1))
+    assert await client.names("trash") == []
+
+
+async def test_a_strict_purge_takes_only_what_is_in_the_trash(client):
+    ids = await _tree(client)
+    trash.set_rules(client.store, trash.Rules(strict_purge=True))
+    assert await client.post("bulk/nodes/purge", nodeIds=[ids["x"]]) == {"errorMap": {ids["x"]: 400}}
+    await client.trash(ids["x"])
+    assert await client.post("bulk/nodes/purge", nodeIds=[ids["x"]]) == {"errorMap": {}}
+
+
+async def test_what_is_shared_is_trashed_with_its_folder(client):
+    """A share is a list of nodes, and no place where they could stay."""
+    ids = await _tree(client)
+    with client.store.write() as write:
+        share = nodes.insert(write, kind="SHARED_COLLECTION", name="share", parents=[])
+        nodes.add_edge(write, share, "SHARED_COLLECTION", ids["x"], "x.txt", live=True)
+    await client.trash(ids["a"])
+    assert (await client.get(f"nodes/{ids['x']}"))["status"] == "TRASH"
+    await client.trash(share)
+    await client.restore(ids["a"])
+    assert (await client.get(f"nodes/{ids['x']}"))["status"] == "AVAILABLE"
+
+
+async def test_a_live_photo_goes_with_its_film(client, jpeg):
+    still = (await client.upload("live.jpg", jpeg()))["id"]
+    query = {"name": "live.mov", "kind": "ASSET", "assetType": "LIVE_VIDEO", "parentNodeId": still}
+    film = (await client.call("POST", "/v2/upload", 201, params=query, content=b"film"))["id"]
+    await client.trash(still)
+    assert (await client.get(f"nodes/{film}"))["status"] == "TRASH"
+    client.store.clock.advance(31 * DAY)
+    assert await client.names("trash") == []
+    await client.get(f"nodes/{film}", 404)
+    assert client.store.blobs.every() == []
+    assert check_store(client.store) == []

@@ -3,13 +3,20 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import sqlite3
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from ap_remote_emulator.errors import BadRequestError
 from ap_remote_emulator.library.check import check_store
+from ap_remote_emulator.library.families import family_id
+from ap_remote_emulator.library.store import Write
+from ap_remote_emulator.library.wishes import Wish
 
 MD5_A = hashlib.md5(b"a", usedforsecurity=False).hexdigest()
 
@@ -276,3 +283,187 @@ async def test_cancelled_uploads_leave_nothing(client):
     assert list((client.store.data / "tmp").iterdir()) == []
     assert isinstance(client.http, httpx.AsyncClient)
     assert await client.names(filters="kind:FILE") == []
+
+
+async def test_the_older_path_of_variant_a_works_too(client):
+    params = {"name": "a.txt", "kind": "FILE"}
+    node = await client.call("POST", "/cdproxy/v1/nodes", 201, params=params, content=b"a")
+    assert await client.content(node["id"]) == b"a"
+
+
+async def test_parents_in_the_query_of_variant_a_are_ignored(client):
+    folder = await client.folder("f")
+    node = await client.upload("a.txt", b"a", parents=folder)
+    assert node["parents"] != [folder]
+    assert (await client.upload("b.txt", b"b", parent=folder, parents="nothing"))["parents"] == [folder]
+
+
+@pytest.mark.parametrize(
+    ("name", "extension", "content_type"),
+    [
+        ("a.JPG", "jpg", "image/jpeg"),
+        ("a.tar.gz", "gz", "application/gzip"),
+        ("noextension", None, "application/octet-stream"),
+        (".hidden", None, "application/octet-stream"),
+        ("a b;c=d&e.HEIC", "heic", "image/heic"),
+        ("café ☕.txt", "txt", "text/plain"),
+    ],
+)
+async def test_the_extension_tells_the_content_type(client, name, extension, content_type):
+    node = await client.upload(name, b"x")
+    assert node["name"] == name
+    assert node["contentProperties"].get("extension") == extension
+    assert node["contentProperties"]["contentType"] == content_type
+
+
+async def test_a_local_id_makes_one_node_until_that_is_purged(client):
+    first = await client.upload("a.txt", b"a", localId="device-1")
+    body = await client.upload("b.txt", b"b", 409, localId="device-1")
+    assert body["info"] == {"nodeId": first["id"]}
+    assert body["code"] == "LOCAL_ID_ALREADY_EXISTS"
+    body = await _v2(client, b"c", 409, name="c.txt", localId="device-1")
+    assert body["errorDetails"] == {"conflictNodeIds": [first["id"]]}
+    await client.post("bulk/nodes/purge", nodeIds=[first["id"]])
+    await client.upload("b.txt", b"b", localId="device-1")
+    await client.upload("d.txt", b"d", 400, localId="x" * 257)
+    assert await client.names(filters="kind:FILE") == ["b.txt"]
+
+
+async def test_a_refused_upload_does_not_use_up_its_local_id(client):
+    await client.upload("a.txt", b"a")
+    await client.upload("a.txt", b"b", 409, localId="once")
+    await client.upload("b.txt", b"b", localId="once")
+
+
+async def test_every_word_of_suppress_is_known_and_no_other(client, jpeg):
+    photo = jpeg(taken="2024:02:28 17:04:05", make="Apple")
+    seen = await _v2(client, photo, name="a.jpg", suppress="NONE")
+    assert seen["contentProperties"]["image"]["make"] == "Apple"
+    for number, words in enumerate(("DEDUPLICATION,TRANSCODING", "deduplication", "DEDUPLICATION,NONE")):
+        again = await _v2(client, photo, name=f"b{number}.jpg", suppress=words)
+        assert again["contentProperties"]["image"]["make"] == "Apple"
+    for words in ("PROCESSING,DEDUPLICATION", "ALL"):
+        blind = await _v2(client, photo, name=f"{words}.jpg", suppress=words)
+        assert "image" not in blind["contentProperties"]
+        assert blind["contentProperties"]["contentType"] == "image/jpeg"
+    for words in ("PROCESSING", "TRANSCODING", "NONE"):
+        await _v2(client, photo, 409, name="c.jpg", suppress=words)
+    await _v2(client, photo, 400, name="c.jpg", suppress="EVERYTHING")
+
+
+async def test_the_fallback_date_yields_to_the_content_date(client):
+    early, late = "1970-01-01T00:00:00.000Z", "2001-02-03T04:05:06.000Z"
+    node = await _v2(client, b"a", name="a.txt", fallbackContentDate=late)
+    assert node["contentProperties"]["contentDate"] == late
+    node = await _v2(client, b"b", name="b.txt", contentDate=early, fallbackContentDate=late)
+    assert node["contentProperties"]["contentDate"] == early
+
+
+async def test_what_an_app_says_about_its_upload_is_kept(client):
+    node = await _v2(
+        client,
+        b"a",
+        name="a.txt",
+        contentSignature="abc",
+        contentSignatureType="PERCEPTUAL",
+        accessRuleIds="one,two",
+        clientName="CloudDriveFiles",
+    )
+    signatures = [{"contentSignatureType": "PERCEPTUAL", "contentSignature": "abc"}]
+    assert node["contentProperties"]["contentSignatures"] == signatures
+    assert node["accessRuleIds"] == ["one", "two"]
+    assert node["createdBy"] == "CloudDriveFiles"
+    assert await client.get(f"nodes/{node['id']}") == node
+    await _v2(client, b"b", 400, name="b.txt", contentSignature="abc")
+    await _v2(client, b"b", 400, name="b.txt", clientName="two\nlines")
+    await _v2(client, b"b", 400, name="b.txt", isFavorite="perhaps")
+    other = await _v2(client, b"b", 200, "PUT", node["id"])
+    assert "contentSignatures" not in other["contentProperties"]
+
+
+async def test_a_browser_is_told_what_it_may_send(client):
+    asked = {
+        "origin": "https://www.amazon.com",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "x-amz-access-token,x-amzn-file-md5",
+    }
+    answer = await client.stranger.request("OPTIONS", "/v2/upload", headers=asked)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "https://www.amazon.com"
+    assert answer.headers["access-control-allow-headers"] == "x-amz-access-token,x-amzn-file-md5"
+    assert answer.headers["access-control-allow-methods"] == "POST"
+    assert "access-control-allow-credentials" not in answer.headers
+    sent = {"origin": "https://www.amazon.com", "x-amz-access-token": client.credentials.access_token}
+    answer = await client.stranger.post("/v2/upload", params={"name": "a.txt"}, content=b"a", headers=sent)
+    assert answer.status_code == 201
+    assert answer.headers["access-control-allow-origin"] == "https://www.amazon.com"
+    assert (await client.stranger.post("/v2/upload", params={"name": "b.txt"}, content=b"b")).status_code == 401
+
+
+async def test_an_overwrite_of_the_wrong_size_changes_nothing(client):
+    node = await _v2(client, b"a", name="a.txt")
+    await _v2(client, b"bb", 400, "PUT", node["id"], fileSize="3")
+    await _v2(client, b"bb", 400, "PUT", node["id"], headers={"x-amzn-file-md5": MD5_A})
+    assert await client.get(f"nodes/{node['id']}") == node
+    assert await client.content(node["id"]) == b"a"
+    assert len(_blobs(client)) == 1
+
+
+async def test_a_photograph_can_go_straight_into_the_family_vault(client, jpeg):
+    node = await _v2(client, jpeg(), name="a.jpg", addToFamilyArchive="true")
+    assert node["familyId"] == family_id(client.store)
+    assert "familyId" not in await _v2(client, jpeg(seed=1), name="b.jpg", addToFamilyArchive="false")
+    await _v2(client, b"text", 400, name="c.txt", addToFamilyArchive="true")
+    assert await client.names(filters="kind:FILE") == ["a.jpg", "b.jpg"]
+    assert check_store(client.store) == []
+
+
+async def test_a_transaction_that_is_undone_leaves_no_blob(client, monkeypatch):
+    def full(self, owner_id):
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Write, "flush", full)
+        body = await client.upload("a.txt", b"a", 500)
+    assert body["code"] == "INSUFFICIENT_STORAGE"
+    assert _blobs(client) == []
+    assert check_store(client.store) == []
+    await client.upload("a.txt", b"a")
+
+
+_FIELDS = [
+    "fileSize",
+    "name",
+    "contentDate",
+    "fallbackContentDate",
+    "conflictResolution",
+    "suppress",
+    "kind",
+    "assetType",
+    "addToFamilyArchive",
+    "isFavorite",
+    "isHidden",
+    "parentNodeId",
+    "contentSignature",
+    "contentSignatureType",
+    "accessRuleIds",
+    "localId",
+    "clientName",
+]
+_WORDS = st.sampled_from(
+    ["", "1", "true", "ALL", "ASSET", "FILE", "LIVE_VIDEO", "RENAME", "2024-01-01", "\0", "\ud800"]
+)
+
+
+@settings(max_examples=200)
+@given(st.dictionaries(st.sampled_from(_FIELDS), _WORDS | st.text(max_size=20)))
+def test_a_query_is_a_wish_or_a_bad_request(parameters):
+    try:
+        wish = Wish.read(parameters)
+    except BadRequestError:
+        return
+    assert wish.name == parameters["name"]
+    assert (wish.asset_type is None) == (wish.kind == "FILE")
+    assert wish.asset_type is None or wish.parents

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import threading
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ap_remote_emulator.faults.bodies import shortened
+from ap_remote_emulator.faults.requests import drain
 
 _FOREVER: Final = -1
 
@@ -97,12 +100,12 @@ class FaultMiddleware:
         if fault.delay:
             await anyio.sleep(fault.delay)
         if fault.status == 0:
-            await self.app(scope, receive, _shortened(send, fault.truncate) if fault.truncate >= 0 else send)
+            await self.app(scope, receive, shortened(send, fault.truncate) if fault.truncate >= 0 else send)
             return
         if fault.after:
             await self.app(scope, receive, _nowhere)
         else:
-            await _drain(receive)
+            await drain(receive)
         await _answer(fault, send)
 
 
@@ -122,26 +125,3 @@ async def _answer(fault: Fault, send: Send) -> None:
 
 async def _nowhere(message: Message) -> None:
     del message
-
-
-async def _drain(receive: Receive) -> None:
-    while True:
-        message: Any = await receive()
-        if message["type"] == "http.disconnect" or not message.get("more_body"):
-            return
-
-
-def _shortened(send: Send, most: int) -> Send:
-    left = most
-
-    async def shortened(message: Message) -> None:
-        nonlocal left
-        if message["type"] != "http.response.body":
-            await send(message)
-            return
-        body = message.get("body", b"")[: max(left, 0)]
-        left -= len(message.get("body", b""))
-        # The body ends too early on purpose: the server then breaks the connection under the client.
-        await send({**message, "body": body})
-
-    return shortened
