@@ -66,7 +66,7 @@ class ByteRange(msgspec.Struct, frozen=True):
     stop: int | None = None
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where a photograph was taken. ``label`` is Amazon's ``ISO3#region#City``."""
 
     latitude: float | None = None
@@ -77,7 +77,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     country: str | None = None
 
 
-class Media(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Media(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a photograph or a video says about itself."""
 
     width: int | None = None
@@ -91,7 +91,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The remaining EXIF fields under Amazon's names (``exposureTime``, ``isoSpeedRatings`` ...)."""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A node, seen at one path."""
 
     path: str

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import msgspec
 
 from ap_remote.transport.call import Call
-from ap_remote.wire.changes import LINES, ChangeLine
+from ap_remote.wire.changes import LINE, LINES, ChangeLine, Splitter
 
 
 def changes(
@@ -36,3 +37,24 @@ def changes(
     if max_nodes is not None:
         fields["maxNodes"] = max_nodes
     return Call(method="POST", path="changes", json=msgspec.json.encode(fields), reply=LINES, idempotent=True)
+
+
+async def lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[ChangeLine]:
+    """Yield the lines of a stream while its bytes come; an unfinished last line is left out.
+
+    Raises:
+        msgspec.DecodeError: a line that is whole is not what it should be.
+        UnavailableError: as *pieces* raises it.
+    """
+    splitter = Splitter()
+    async for piece in pieces:
+        for line in splitter.feed(piece):
+            yield LINE.decode(line)
+    rest = splitter.rest()
+    if not rest:
+        return
+    try:
+        last = LINE.decode(rest)
+    except msgspec.DecodeError:
+        return
+    yield last

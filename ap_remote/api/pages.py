@@ -9,6 +9,7 @@ is given up. What goes and what comes in equal numbers during one walk cannot be
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, Protocol, TypeVar
 
 from ap_remote.api._common import LIMIT
@@ -91,37 +92,84 @@ async def batches(
         IncompleteListingError: as for :func:`iterate`.
     """
     yielded: set[str] = set()
-    for walk in range(1, _WALKS + 1):
+    totals: set[int | None] = set()
+    rows = limit
+    for tried in range(_WALKS):
+        last = tried == _WALKS - 1
+        seen: set[str] = set()
         try:
-            async for page in _walk(send, make_call, limit, wall):
+            async for page in walk(send, make_call, limit=rows, wall=wall, check=False):
+                totals.add(page.count)
+                seen.update(node.id for node in page.data)
                 fresh = [node for node in _distinct(page.data) if node.id not in yielded]
                 yielded.update(node.id for node in fresh)
                 if fresh:
                     yield fresh
+            # While the total stands still, what one walk missed another one may have seen.
+            _check(yielded if len(totals) == 1 else seen, page.count)
         except _BeyondWallError:
             raise
+        except _ShortError:
+            # Other pages have other ends: what fell between two of them lies within one of the next walk's.
+            rows = max(1, rows * 3 // 4)
+            if last:
+                raise
         except IncompleteListingError:
             # The collection moved under the walk, or a token grew old: both heal by beginning anew.
-            if walk == _WALKS:
+            if last:
                 raise
         else:
             return
+
+
+def _check(seen: AbstractSet[str], total: int | None) -> None:
+    if total is not None and len(seen) < total:
+        raise _ShortError(f"the listing broke off: {len(seen)} of {total} entries came")
+
+
+class EndlessError(IncompleteListingError):
+    """The listing goes in a circle, or has no end."""
 
 
 class _BeyondWallError(IncompleteListingError):
     """Walking once more would end at the same place."""
 
 
-async def _walk(send: Send, make_call: MakeCall[P], limit: int, wall: int | None) -> AsyncIterator[P]:
-    """Yield the pages of one walk, and check at its end that all rows were among them."""
-    page = await send(make_call(limit=limit))
+class _ShortError(IncompleteListingError):
+    """Fewer rows came than there are."""
+
+
+async def walk(
+    send: Send,
+    make_call: MakeCall[P],
+    *,
+    limit: int = LIMIT,
+    wall: int | None = WALL,
+    token: str | None = None,
+    check: bool = True,
+) -> AsyncIterator[P]:
+    """Yield the pages of one walk through a listing as they come, rows that repeat among them.
+
+    Args:
+        send: sends a call.
+        make_call: makes the call for a page.
+        limit: rows per page.
+        wall: as for :func:`iterate`.
+        token: the page to begin with; a walk that was broken off goes on there.
+        check: compare the rows that came with the total at the end; one that began in the middle cannot be judged.
+
+    Raises:
+        IncompleteListingError: the listing broke off, or has no end.
+    """
+    page = await send(make_call(limit=limit) if token is None else make_call(limit=limit, token=token))
     seen = {node.id for node in page.data}
-    if page.next_token:
+    if token is not None or page.next_token:
         following = _by_token(send, make_call, page, limit)
     else:
-        following = _by_offset(send, make_call, page, limit, wall)
-    if not page.next_token and wall is not None and (page.count or 0) > wall:
-        raise _BeyondWallError(f"{page.count} entries answer, and the service lists no more than {wall} of one query")
+        following = _by_offset(send, make_call, page, limit, wall, seen=seen)
+        if wall is not None and (page.count or 0) > wall:
+            problem = f"{page.count} entries answer, and the service lists no more than {wall} of one query"
+            raise _BeyondWallError(problem)
     yield page
     barren = 0
     async for page in following:
@@ -129,10 +177,10 @@ async def _walk(send: Send, make_call: MakeCall[P], limit: int, wall: int | None
         seen.update(node.id for node in page.data)
         barren = 0 if len(seen) > known else barren + 1
         if barren > _BARREN and _goes_on(page):
-            raise IncompleteListingError(f"the listing has no end: {barren} pages in a row brought nothing new")
+            raise EndlessError(f"the listing has no end: {barren} pages in a row brought nothing new")
         yield page
-    if page.count is not None and len(seen) < page.count:
-        raise IncompleteListingError(f"the listing broke off: {len(seen)} of {page.count} entries came")
+    if check and token is None:
+        _check(seen, page.count)
 
 
 async def _by_token(send: Send, make_call: MakeCall[P], page: P, limit: int) -> AsyncIterator[P]:
@@ -140,17 +188,22 @@ async def _by_token(send: Send, make_call: MakeCall[P], page: P, limit: int) -> 
     used: set[str] = set()
     while page.next_token:
         if page.next_token in used:
-            raise IncompleteListingError(f"the listing goes in a circle after {len(used)} pages")
+            raise EndlessError(f"the listing goes in a circle after {len(used)} pages")
         used.add(page.next_token)
         page = await send(make_call(limit=limit, token=page.next_token))
         yield page
 
 
-async def _by_offset(send: Send, make_call: MakeCall[P], page: P, limit: int, wall: int | None) -> AsyncIterator[P]:
-    """Yield the pages after the first. Without a total the first empty page is the end."""
+async def _by_offset(
+    send: Send, make_call: MakeCall[P], page: P, limit: int, wall: int | None, *, seen: AbstractSet[str]
+) -> AsyncIterator[P]:
+    """Yield the pages after the first. Without a total the first empty page is the end.
+
+    Rows that come twice push others beyond the total, so it goes on until that many were *seen* or none come.
+    """
     total = page.count
     offset = len(page.data)
-    while page.data and (total is None or offset < total):
+    while page.data and (total is None or offset < total or len(seen) < total):
         rows = limit if wall is None else min(limit, wall - offset)
         if rows <= 0:
             raise _BeyondWallError(f"the service lists no more than {wall} entries of one query; narrow it")

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from ap_remote.cache.nodes import RECENT, NodeCache, Stale, SyncState
+from ap_remote.cache.state import Fact, Walk
 
-__all__ = ["RECENT", "NodeCache", "Stale", "SyncState"]
+__all__ = ["RECENT", "Fact", "NodeCache", "Stale", "SyncState", "Walk"]

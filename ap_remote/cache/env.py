@@ -189,7 +189,7 @@ def _tables(env: lmdb.Environment, folder: str, names: tuple[str, ...]) -> dict[
         with env.begin() as txn:
             found = migrations.read_version(txn)
         if found is None or found < migrations.KNOWN:
-            _prepare(env, names)
+            _grown(env, lambda: _prepare(env, names))
         else:
             migrations.check(found)
         # A handle outlives the transaction that opened it only if that one could write; it writes nothing.
@@ -198,6 +198,17 @@ def _tables(env: lmdb.Environment, folder: str, names: tuple[str, ...]) -> dict[
     except lmdb.Error as exc:
         raise _translate(exc, folder) from exc
     return tables
+
+
+def _grown(env: lmdb.Environment, work: Callable[[], None]) -> None:
+    """Do what is one transaction, in a larger map each time that it does not fit: an upgrade rewrites everything."""
+    while True:
+        try:
+            work()
+        except lmdb.MapFullError:
+            env.set_mapsize(env.info()["map_size"] * 2)
+        else:
+            return
 
 
 def _prepare(env: lmdb.Environment, names: tuple[str, ...]) -> None:

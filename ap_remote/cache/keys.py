@@ -24,7 +24,17 @@ _ODD: Final = "surrogatepass"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _BIAS: Final = 1 << 63
-_INSTANT: Final = struct.Struct(">Q")
+_SHELVED: Final = struct.Struct(">BQ")
+TIMED: Final = 1 + _SHELVED.size
+"""Bytes before the id in a key of the indexes of time."""
+TAKEN: Final = b"T"
+"""The index of capture times."""
+CREATED: Final = b"C"
+"""The index of creation times."""
+NEVER: Final = 0
+"""Stands where a moment is unknown, and sorts before all moments."""
+ALWAYS: Final = (1 << 64) - 1
+"""Sorts after all moments."""
 
 
 class ChildKey(msgspec.Struct, frozen=True):
@@ -73,6 +83,13 @@ def named(prefix: bytes, folded: str) -> bytes:
     return prefix + data[:NAME_BYTES] + _CUT + _SEPARATOR
 
 
+def stem(folded: str, *, prefix: bool) -> bytes:
+    """Return what follows the parent in every key of one name, or of all names that begin so."""
+    if not prefix:
+        return named(b"", folded)
+    return _escape(folded.encode(errors=_ODD))[:NAME_BYTES]
+
+
 def child(parent: str, folded: str, node_id: str) -> bytes:
     """Return the key of *node_id* under the folded name in *parent*."""
     return named(children(parent), folded) + node(node_id)
@@ -106,15 +123,32 @@ def parse_digest(key: bytes) -> tuple[str, str]:
     return md5.decode(), node_id.decode()
 
 
-def date(when: datetime, node_id: str = "") -> bytes:
-    """Return the key by which a moment is found; without an id it sorts before all of that moment."""
-    return _INSTANT.pack((when - _EPOCH) // _MICROSECOND + _BIAS) + node_id.encode()
+def instant(when: datetime) -> int:
+    """Return a moment as the whole number that stands in keys: microseconds, above zero and in order."""
+    return (when - _EPOCH) // _MICROSECOND + _BIAS
 
 
-def parse_date(key: bytes) -> tuple[datetime, str]:
-    """Undo :func:`date`."""
-    (biased,) = _INSTANT.unpack_from(key)
-    return _EPOCH + (biased - _BIAS) * _MICROSECOND, key[_INSTANT.size :].decode()
+def moment(when: int) -> datetime:
+    """Undo :func:`instant`."""
+    return _EPOCH + (when - _BIAS) * _MICROSECOND
+
+
+def time(index: bytes, shelf: int, when: int, node_id: str = "") -> bytes:
+    """Return a key of the indexes of time; without an id it sorts before all of that moment.
+
+    Args:
+        index: :data:`TAKEN` or :data:`CREATED`.
+        shelf: what the node is, see :mod:`ap_remote.cache.shelves`.
+        when: an :func:`instant`, or :data:`NEVER`.
+        node_id: whose key it is.
+    """
+    return index + _SHELVED.pack(shelf, when) + node_id.encode()
+
+
+def parse_time(key: bytes) -> tuple[int, int, str]:
+    """Undo :func:`time`: shelf, instant, id."""
+    shelf, when = _SHELVED.unpack_from(key, 1)
+    return shelf, when, key[TIMED:].decode()
 
 
 def _escape(data: bytes) -> bytes:

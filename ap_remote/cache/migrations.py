@@ -12,7 +12,7 @@ import lmdb
 
 from ap_remote.errors import CorruptStoreError, NewerStoreError
 
-KNOWN: Final = 1
+KNOWN: Final = 2
 """The schema that this code reads and writes."""
 
 SCHEMA: Final = b"schema"
@@ -21,7 +21,28 @@ SCHEMA: Final = b"schema"
 Step = Callable[[lmdb.Environment, Any], None]
 """Takes the environment and a write transaction."""
 
-STEPS: Final[Mapping[int, Step]] = {}
+
+def _rows_as_maps_and_indexes_of_time(env: lmdb.Environment, txn: Any) -> None:
+    """From 1 to 2: rows decode straight into entries, and times are indexed along with what a node is."""
+    from ap_remote.cache import format_1, records
+    from ap_remote.cache.view import times
+
+    old, nodes, children = (env.open_db(name, txn=txn) for name in (b"dates", b"nodes", b"children"))
+    index = env.open_db(b"times", txn=txn)
+    txn.drop(old)
+    for table in (nodes, children):
+        with txn.cursor(table) as cursor:
+            more = cursor.first()
+            while more:
+                key, entry = cursor.key(), format_1.decode(cursor.value())
+                cursor.put(key, records.encode(entry))
+                if table is nodes:
+                    for row, moment in times(entry):
+                        txn.put(row, moment, db=index)
+                more = cursor.next()
+
+
+STEPS: Final[Mapping[int, Step]] = {1: _rows_as_maps_and_indexes_of_time}
 
 
 def read_version(txn: Any) -> int | None:

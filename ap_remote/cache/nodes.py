@@ -14,18 +14,21 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-import msgspec
-
-from ap_remote.cache import keys, records
+from ap_remote.cache import keys
 from ap_remote.cache.env import MAP_SIZE, Store
-from ap_remote.cache.view import TABLES, SyncState, View
+from ap_remote.cache.state import SyncState
+from ap_remote.cache.synced import Synced
+from ap_remote.cache.view import TABLES, View
 from ap_remote.cache.walk import Stale, Walks
 from ap_remote.model import Entry
+
+if TYPE_CHECKING:
+    from ap_remote.query.tree import Query
 
 T = TypeVar("T")
 
@@ -38,7 +41,7 @@ _SHELF: Final = 4
 """Listings that are kept decoded; one holds for as long as nobody writes to the store."""
 
 
-class NodeCache:
+class NodeCache(Synced):
     """Nodes on disk. Opens at the first use; threads, forks and other processes may use it at once.
 
     Args:
@@ -51,8 +54,7 @@ class NodeCache:
     """
 
     def __init__(self, folder: Path, *, map_size: int = MAP_SIZE, recent: float = RECENT) -> None:
-        self._store = Store(folder, TABLES, map_size=map_size)
-        self._recent = recent
+        super().__init__(Store(folder, TABLES, map_size=map_size), recent)
         self._shelf: OrderedDict[tuple[str, str], tuple[int, list[Entry]]] = OrderedDict()
         self._walks = Walks()
 
@@ -161,8 +163,7 @@ class NodeCache:
             if kept is not None and kept[0] == moment:
                 self._shelf.move_to_end(key)
                 return list(kept[1])
-            prefix = at + "/" if at else ""
-            found = [records.to_entry(record, prefix + record.name) for record in view.children(folder)]
+            found = view.children(folder, at + "/" if at else "")
             self._shelf[key] = (moment, found)
             while len(self._shelf) > _SHELF:
                 self._shelf.popitem(last=False)
@@ -184,10 +185,38 @@ class NodeCache:
         """Return the files taken (if that is unknown: created) from *start* until before *stop*, the earliest first."""
 
         def work(view: View) -> list[Entry]:
-            low = b"" if start is None else keys.date(start)
-            high = None if stop is None else keys.date(stop)
-            ids = [keys.parse_date(key)[1] for key in view.between("dates", low, high)]
-            return view.entries(ids)
+            from ap_remote.cache import search
+
+            return view.entries(search.dated(view, start, stop))
+
+        return self._read(work)
+
+    def search(self, query: Query, *, sort: str = "-taken", limit: int | None = None) -> list[Entry]:
+        """Return what a query in either language finds among the nodes that are known here.
+
+        A node without a path, because the way to the root is not known, is left out.
+
+        Args:
+            query: search sees what is available and not hidden; a node filter that names no status what is available.
+            sort: ``taken``, ``created`` or ``name``, with ``-`` before it for descending. Where a time is unknown a
+                node comes first ascending and last descending, as it does at the service.
+            limit: nodes, at most.
+        """
+
+        def work(view: View) -> list[Entry]:
+            from ap_remote.cache import search
+
+            return search.find(view, query, sort=sort, limit=limit)
+
+        return self._read(work)
+
+    def tally(self, query: Query) -> int:
+        """Return how many nodes :meth:`search` would find."""
+
+        def work(view: View) -> int:
+            from ap_remote.cache import search
+
+            return search.tally(view, query)
 
         return self._read(work)
 
@@ -206,7 +235,7 @@ class NodeCache:
 
         def work(view: View) -> None:
             view.set_root(entry.id)
-            view.store(records.from_entry(entry), equal=True)
+            view.store(entry, equal=True)
 
         self._write(work)
 
@@ -226,17 +255,17 @@ class NodeCache:
             written: the answer of a write of ours, made at this moment; listings that lag behind will not undo it.
             seen: seen in a listing at this moment.
         """
-        rows = [records.from_entry(entry) for entry in entries]
+        rows = list(entries)
 
         def work(view: View) -> int:
             changed = 0
-            for record in rows:
-                if seen is not None and view.is_recent(record.id, record.version, seen - self._recent):
-                    view.stamp(record.id)
+            for entry in rows:
+                if seen is not None and view.is_recent(entry.id, entry.version, seen - self._recent):
+                    view.stamp(keys.node(entry.id))
                     continue
-                changed += view.store(record, equal=replace_equal or written is not None)
+                changed += view.store(entry, equal=replace_equal or written is not None)
                 if written is not None:
-                    view.mark_recent(record.id, written)
+                    view.mark_recent(entry.id, written)
             return changed
 
         return self._write(work)
@@ -245,10 +274,9 @@ class NodeCache:
         """Store a folder that was just created here, hence empty: its children are known."""
 
         def work(view: View) -> None:
-            record = records.from_entry(entry)
-            view.store(record, equal=True)
-            view.mark_recent(record.id, when)
-            view.set_listed(record.id, when)
+            view.store(entry, equal=True)
+            view.mark_recent(entry.id, when)
+            view.set_listed(entry.id, when)
 
         self._write(work)
 
@@ -257,7 +285,7 @@ class NodeCache:
 
         What the listing lacks leaves the folder, unless it was written here moments ago.
         """
-        rows = [records.from_entry(entry) for entry in entries]
+        rows = list(entries)
 
         def work(view: View) -> None:
             threshold = when - self._recent
@@ -291,51 +319,3 @@ class NodeCache:
     def expire(self, folder: str) -> None:
         """Let the children of *folder* be listed before they are served again."""
         self._write(lambda view: view.set_listed(folder, -math.inf))
-
-    # -- sync ----------------------------------------------------------------------------------------------------------
-
-    def sync_state(self) -> SyncState:
-        """Return where the last sync stopped."""
-        return self._read(View.state)
-
-    def begin_sync(self) -> int:
-        """Begin a run: what is written from now on carries its generation, which is returned."""
-
-        def work(view: View) -> int:
-            state = view.state()
-            view.set_state(msgspec.structs.replace(state, generation=state.generation + 1))
-            return state.generation + 1
-
-        return self._write(work)
-
-    def finish_sync(self, *, began: float, checkpoint: str | None = None) -> int:
-        """End a run that saw everything: drop what it did not see, and return how many nodes that were.
-
-        Args:
-            began: when the run began; it is as of then that every folder counts as listed.
-            checkpoint: where a delta may go on.
-        """
-
-        def work(view: View) -> int:
-            threshold = began - self._recent
-            state = view.state()
-            view.forget_recent(threshold)
-            kept = {view.root()}
-            gone = [
-                each
-                for each in view.unseen(state.generation)
-                if each not in kept and not view.is_recent(each, None, threshold)
-            ]
-            for node_id in gone:
-                view.drop(node_id, None, below=False)
-            view.forget_listed()
-            view.set_state(msgspec.structs.replace(state, completed=began, checkpoint=checkpoint))
-            return len(gone)
-
-        return self._write(work)
-
-    def _read(self, work: Callable[[View], T]) -> T:
-        return self._store.read(lambda txn, tables: work(View(txn, tables)))
-
-    def _write(self, work: Callable[[View], T]) -> T:
-        return self._store.write(lambda txn, tables: work(View(txn, tables)))

@@ -3,103 +3,61 @@
 ============  =================================  ===================================================================
 table         key                                value
 ============  =================================  ===================================================================
-nodes         id                                 record
-children      parent, folded name, id            the record again, so that a listing reads one run of rows
+nodes         id                                 the entry, see :mod:`ap_remote.cache.records`
+children      parent, folded name, id            the row again, so that a listing reads one run of rows
 md5           md5, id                            (nothing)
-dates         moment, id                         (nothing)
+times         ``T``, shelf, capture time, id     (nothing); where that time is unknown, the time of creation
+times         ``C``, shelf, creation time, id    (nothing)
 seen          id                                 generation of the sync during which the row was last written or seen
 listed        folder id                          when its children were last listed; before any sync counts for it
 recent        id                                 when we wrote it, under which version, and whether we removed it
-meta          ``root``, ``state``, ``completed``
+meta          ``root``, ``state``, ``completed``,
+              ``fact:`` and a name
 ============  =================================  ===================================================================
 
-Only available nodes are in ``children`` and ``dates``. A folder that is new to the cache gets a row ``listed`` of minus
-infinity, or else a sync that ended before the folder was known would vouch for its children.
+Only available nodes are in ``children``. A folder that is new to the cache gets a row ``listed`` of minus infinity, or
+else a sync that ended before the folder was known would vouch for its children.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 
 from ap_remote.cache import keys, records
-from ap_remote.cache.records import Record
-from ap_remote.model import Entry
+from ap_remote.cache.marks import GENERATION, UNTOLD, Marks
+from ap_remote.cache.shelves import shelf
+from ap_remote.model import Entry, Kind, Status
 from ap_remote.remote import paths
 
-TABLES: Final = ("nodes", "children", "md5", "dates", "seen", "listed", "recent", "meta")
+TABLES: Final = ("nodes", "children", "md5", "times", "seen", "listed", "recent", "meta")
 NO_PARENT: Final = ""
 """Stands for the parent of nodes that have none: the root, albums, orphans."""
 
-_TIME: Final = struct.Struct(">d")
-_GENERATION: Final = struct.Struct(">Q")
-_RECENT: Final = struct.Struct(">dQ?")
 _NOTHING: Final = b""
 _DEEPEST: Final = 200
+_CHUNK: Final = 256
+"""Rows of a listing that are looked at together."""
 
 
-class SyncState(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the last sync stopped."""
-
-    generation: int = 0
-    checkpoint: str | None = None
-    completed: float | None = None
-    """When the last run began that saw everything."""
-
-
-_STATE: Final = msgspec.msgpack.Decoder(SyncState)
+def times(entry: Entry) -> list[tuple[bytes, bytes]]:
+    """Return the rows of a node in the indexes of time."""
+    on = shelf(entry)
+    created = keys.NEVER if entry.created is None else keys.instant(entry.created)
+    last = (keys.time(keys.CREATED, on, created, entry.id), _NOTHING)
+    if entry.taken is None:
+        return [(keys.time(keys.TAKEN, on, keys.NEVER, entry.id), GENERATION.pack(created)), last]
+    return [(keys.time(keys.TAKEN, on, keys.instant(entry.taken), entry.id), _NOTHING), last]
 
 
-class View:
-    """The rows as one transaction sees them."""
+class View(Marks):
+    """Nodes and their indexes as one transaction sees them."""
 
-    __slots__ = ("_tables", "_txn")
-
-    def __init__(self, txn: Any, tables: Mapping[str, Any]) -> None:
-        self._txn = txn
-        self._tables = tables
-
-    # -- rows ----------------------------------------------------------------------------------------------------------
-
-    def _get(self, table: str, key: bytes) -> bytes | None:
-        found: bytes | None = self._txn.get(key, db=self._tables[table])
-        return found
-
-    def _put(self, table: str, key: bytes, value: bytes) -> None:
-        self._txn.put(key, value, db=self._tables[table])
-
-    def _delete(self, table: str, key: bytes) -> None:
-        self._txn.delete(key, db=self._tables[table])
-
-    def moment(self) -> int:
-        """Return the number of the last transaction that wrote; while it stands nothing has changed."""
-        number: int = self._txn.id()
-        return number
-
-    def count(self, table: str) -> int:
-        """Return the number of rows."""
-        entries: int = self._txn.stat(self._tables[table])["entries"]
-        return entries
-
-    def between(self, table: str, low: bytes, high: bytes | None) -> Iterator[bytes]:
-        """Yield the keys from *low* until before *high*."""
-        cursor = self._txn.cursor(self._tables[table])
-        if cursor.set_range(low):
-            for key in cursor.iternext(keys=True, values=False):
-                if high is not None and key >= high:
-                    return
-                yield key
-
-    def scan(self, table: str, prefix: bytes) -> Iterator[bytes]:
-        """Yield the keys that begin with *prefix*."""
-        for key in self.between(table, prefix, None):
-            if not key.startswith(prefix):
-                return
-            yield key
+    __slots__ = ()
 
     # -- nodes ---------------------------------------------------------------------------------------------------------
 
@@ -116,7 +74,7 @@ class View:
         """Say which node is the root."""
         self._put("meta", b"root", keys.node(node_id))
 
-    def record(self, node_id: str) -> Record | None:
+    def record(self, node_id: str) -> Entry | None:
         """Return a node's record."""
         if not keys.is_node(node_id):
             return None
@@ -129,7 +87,7 @@ class View:
         if record is None:
             return None
         path = self._path(record, set())
-        return records.to_entry(record, record.name if path is None else path)
+        return records.placed(record, record.name if path is None else path)
 
     def entries(self, ids: Iterable[str]) -> list[Entry]:
         """Return nodes in the order of *ids*; those that are unknown are left out."""
@@ -140,9 +98,14 @@ class View:
         record = self.record(node_id)
         return None if record is None else self._path(record, set())
 
-    def _path(self, record: Record, tried: set[str]) -> str | None:
+    def folder_path(self, node_id: str) -> str | None:
+        """Return a folder's path; ``None`` for what is no folder, and while the way to the root is unknown."""
+        record = self.record(node_id)
+        return None if record is None or record.kind is Kind.ALBUM else self._path(record, set())
+
+    def _path(self, record: Entry, tried: set[str]) -> str | None:
         """Return a path; *tried* are the nodes already met, so that folders within each other come to an end."""
-        if record.kind == records.ALBUM and not record.parents:
+        if record.kind is Kind.ALBUM and not record.parents:
             return paths.join(paths.ALBUMS_VIEW, record.name)
         if not record.parents:
             return "" if record.id == self.root() else None
@@ -153,7 +116,7 @@ class View:
             if parent in tried:
                 continue
             above = self.record(parent)
-            if above is None or above.kind == records.ALBUM:
+            if above is None or above.kind is Kind.ALBUM:
                 continue
             path = self._path(above, tried)
             if path is not None:
@@ -196,19 +159,22 @@ class View:
             found = cursor.next()
         return None
 
-    def children(self, parent: str) -> list[Record]:
-        """Return the children, ordered by folded name."""
+    def children(self, parent: str, prefix_path: str = "") -> list[Entry]:
+        """Return the children, ordered by folded name, each at its name behind *prefix_path*."""
         prefix = keys.children(parent)
-        cursor = self._txn.cursor(self._tables["children"])
+        cursor = self.cursor("children")
         rows: list[bytes] = []
         cut = False
-        if cursor.set_range(prefix):
-            for key, value in cursor:
-                if not key.startswith(prefix):
-                    break
-                rows.append(value)
-                cut = cut or keys.is_cut(key)
-        found = records.decode_many(rows)
+        pairs = cursor.iternext() if cursor.set_range(prefix) else iter(())
+        while chunk := list(itertools.islice(pairs, _CHUNK)):
+            whole = chunk[-1][0].startswith(prefix)
+            if not whole:
+                chunk = list(itertools.takewhile(lambda pair: pair[0].startswith(prefix), chunk))
+            rows += [value for _, value in chunk]
+            cut = cut or any(keys.is_cut(key) for key, _ in chunk)
+            if not whole:
+                break
+        found = records.decode_many(rows, prefix_path)
         if cut:
             found.sort(key=lambda record: (paths.fold(record.name), record.id))
         return found
@@ -221,7 +187,7 @@ class View:
         more = cursor.set_range(prefix)
         while more and cursor.key().startswith(prefix):
             head = records.head(cursor.value())
-            if head.kind == records.FOLDER:
+            if head.kind is Kind.FOLDER:
                 found.append(head.id)
             more = cursor.next()
         return found
@@ -232,29 +198,33 @@ class View:
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
-    def store(self, record: Record, *, equal: bool) -> bool:
-        """Store a record unless a newer version is there; return whether anything changed.
+    def store(self, entry: Entry, *, equal: bool, told: bool = False) -> bool:
+        """Store a node unless a newer version is there; return whether anything changed.
 
         Args:
-            record: what to store.
-            equal: overwrite a record of the same version.
+            entry: what to store; its path does not matter.
+            equal: overwrite a node of the same version.
+            told: a delta tells it. What went to the bin with a folder and comes back with it may not be told again, so
+                such a folder counts as unknown until it is listed.
         """
-        key = keys.node(record.id)
-        self.stamp(record.id)
+        key, row = keys.node(entry.id), records.encode(entry)
+        self.stamp(key)
         raw = self._get("nodes", key)
+        if raw == row:
+            return False
         old = None if raw is None else records.decode(raw)
         if old is not None:
-            if record.version < old.version or (record.version == old.version and not equal) or record == old:
+            if entry.version < old.version or (entry.version == old.version and not equal):
                 return False
             self._unindex(old)
-        self._index(record)
-        if record.kind == records.FOLDER:
-            shown = record.status == records.AVAILABLE
-            if old is None or (shown and old.status != records.AVAILABLE):
-                self.set_listed(record.id, -math.inf)
-            elif not shown and old.status == records.AVAILABLE:
+        self._index(entry, row)
+        if entry.kind is Kind.FOLDER:
+            shown = entry.status is Status.AVAILABLE
+            if old is None or (shown and old.status is not Status.AVAILABLE):
+                self.set_listed(entry.id, UNTOLD if told and old is not None else -math.inf)
+            elif not shown and old.status is Status.AVAILABLE:
                 # Its children went to the trash along with it; the service says under which version.
-                self._drop_below(record.id)
+                self._drop_below(entry.id)
         return True
 
     def leave(self, node_id: str, folder: str) -> None:
@@ -265,7 +235,8 @@ class View:
         rest = tuple(parent for parent in record.parents if parent != folder)
         if rest:
             self._unindex(record)
-            self._index(msgspec.structs.replace(record, parents=rest))
+            left = msgspec.structs.replace(record, parents=rest)
+            self._index(left, records.encode(left))
         else:
             self.drop(node_id, None)
 
@@ -289,95 +260,23 @@ class View:
             self.leave(node_id, folder)
         self.set_listed(folder, -math.inf)
 
-    def _index(self, record: Record) -> None:
-        raw = records.encode(record)
-        self._put("nodes", keys.node(record.id), raw)
-        if record.md5:
-            self._put("md5", keys.digest(record.md5, record.id), _NOTHING)
-        if record.status != records.AVAILABLE:
-            return
-        for parent in record.parents or (NO_PARENT,):
-            self._put("children", keys.child(parent, paths.fold(record.name), record.id), raw)
-        if record.kind == records.FILE and record.moment is not None:
-            self._put("dates", keys.date(record.moment, record.id), _NOTHING)
+    def _index(self, entry: Entry, row: bytes) -> None:
+        self._put("nodes", keys.node(entry.id), row)
+        if entry.md5:
+            self._put("md5", keys.digest(entry.md5, entry.id), _NOTHING)
+        for key, value in times(entry):
+            self._put("times", key, value)
+        if entry.status is Status.AVAILABLE:
+            name = paths.fold(entry.name)
+            for parent in entry.parents or (NO_PARENT,):
+                self._put("children", keys.child(parent, name, entry.id), row)
 
-    def _unindex(self, record: Record) -> None:
-        if record.md5:
-            self._delete("md5", keys.digest(record.md5, record.id))
-        if record.status != records.AVAILABLE:
-            return
-        for parent in record.parents or (NO_PARENT,):
-            self._delete("children", keys.child(parent, paths.fold(record.name), record.id))
-        if record.kind == records.FILE and record.moment is not None:
-            self._delete("dates", keys.date(record.moment, record.id))
-
-    # -- when things were listed, written, seen ------------------------------------------------------------------------
-
-    def completed(self) -> float:
-        """Return when the last complete sync began; minus infinity without one."""
-        raw = self._get("meta", b"completed")
-        return -math.inf if raw is None else _TIME.unpack(raw)[0]
-
-    def listed_at(self, folder: bytes, completed: float) -> float:
-        """Return when the children of *folder* were last known to be complete."""
-        raw = self._get("listed", folder)
-        return completed if raw is None else _TIME.unpack(raw)[0]
-
-    def set_listed(self, folder: str, when: float) -> None:
-        """Say when the children of *folder* were listed."""
-        self._put("listed", keys.node(folder), _TIME.pack(when))
-
-    def forget_listed(self) -> None:
-        """Let the completed sync vouch for every folder."""
-        self._txn.drop(self._tables["listed"], delete=False)
-
-    def mark_recent(self, node_id: str, when: float, *, gone: bool = False) -> None:
-        """Say that a node was written or removed by us."""
-        record = self.record(node_id)
-        self._put("recent", keys.node(node_id), _RECENT.pack(when, record.version if record else 0, gone))
-
-    def is_recent(self, node_id: str, version: int | None, threshold: float) -> bool:
-        """Whether we wrote a node at *threshold* or later, and *version* is not beyond what we wrote.
-
-        ``None`` for a version asks about a listing that lacks the node: was it written, not removed?
-        """
-        raw = self._get("recent", keys.node(node_id))
-        if raw is None:
-            return False
-        when, ours, gone = _RECENT.unpack(raw)
-        if when < threshold:
-            return False
-        return not gone if version is None else version <= ours
-
-    def forget_recent(self, threshold: float) -> None:
-        """Drop the marks that are older than *threshold*."""
-        table = self._tables["recent"]
-        with self._txn.cursor(table) as cursor:
-            old = [bytes(key) for key, value in cursor if _RECENT.unpack(value)[0] < threshold]
-        for key in old:
-            self._delete("recent", key)
-
-    def recent_ids(self, threshold: float) -> list[str]:
-        """Return the ids that we wrote at *threshold* or later."""
-        with self._txn.cursor(self._tables["recent"]) as cursor:
-            return [keys.parse_node(key) for key, value in cursor if _RECENT.unpack(value)[0] >= threshold]
-
-    def stamp(self, node_id: str) -> None:
-        """Say that the current sync need not drop this node."""
-        self._put("seen", keys.node(node_id), _GENERATION.pack(self.state().generation))
-
-    def unseen(self, generation: int) -> list[str]:
-        """Return the ids that were last written or seen before *generation*."""
-        with self._txn.cursor(self._tables["seen"]) as cursor:
-            return [keys.parse_node(key) for key, value in cursor if _GENERATION.unpack(value)[0] < generation]
-
-    def state(self) -> SyncState:
-        """Return where the last sync stopped."""
-        raw = self._get("meta", b"state")
-        return SyncState() if raw is None else _STATE.decode(raw)
-
-    def set_state(self, state: SyncState) -> None:
-        """Write where a sync stands."""
-        self._put("meta", b"state", msgspec.msgpack.encode(state))
-        if state.completed is not None:
-            self._put("meta", b"completed", _TIME.pack(state.completed))
+    def _unindex(self, entry: Entry) -> None:
+        if entry.md5:
+            self._delete("md5", keys.digest(entry.md5, entry.id))
+        for key, _ in times(entry):
+            self._delete("times", key)
+        if entry.status is Status.AVAILABLE:
+            name = paths.fold(entry.name)
+            for parent in entry.parents or (NO_PARENT,):
+                self._delete("children", keys.child(parent, name, entry.id))

@@ -8,7 +8,7 @@ import msgspec
 
 from ap_remote.cache import records
 from ap_remote.cache.view import View
-from ap_remote.model import Entry
+from ap_remote.model import Entry, Kind
 from ap_remote.remote import paths
 
 _KEPT: Final = 4096
@@ -61,12 +61,12 @@ class Walks:
                 self._kept[parent] = folder
         if not name:
             root = view.record(folder.key.decode())
-            return Stale(None, "") if root is None else records.to_entry(root, "")
+            return Stale(None, "") if root is None else records.placed(root, "")
         child = view.child(view.children_cursor(), folder.key, paths.fold(name))
         if child is None:
             return None
-        record = records.decode(child[1])
-        return records.to_entry(record, f"{folder.path}/{record.name}" if folder.path else record.name)
+        entry = records.decode(child[1])
+        return records.placed(entry, f"{folder.path}/{entry.name}" if folder.path else entry.name)
 
 
 def _walk_folders(view: View, path: str, since: float, *, judge: bool) -> Walked | Stale | None:
@@ -86,7 +86,7 @@ def _walk_folders(view: View, path: str, since: float, *, judge: bool) -> Walked
             return None
         key, raw = found
         head = records.head(raw)
-        if head.kind != records.FOLDER:
+        if head.kind is not Kind.FOLDER:
             return None
         at = f"{at}/{head.name}" if at else head.name
         listed = min(listed, view.listed_at(key, completed))

@@ -1,12 +1,13 @@
 """Whether an entry answers to a query: both languages, over our own entries.
 
-Search sees available photographs, videos and albums that are not hidden; without a ``type`` facet it sees no albums, so
-that every facet narrows what ``""`` finds (inferred). Dates are taken apart in UTC (inferred: Amazon may use the
-photograph's local time). Names compare without regard to case.
+Search sees available photographs, videos and albums that are not hidden; ``""`` stands for photographs and videos, any
+facet is asked of albums as well, since ``type`` alone tells them apart [amazon-photos-api.md 7.2]. Dates are taken
+apart in UTC (inferred: Amazon may use the photograph's local time). Names compare composed (NFC), whatever their case.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC
 from typing import TYPE_CHECKING, Final
@@ -51,7 +52,7 @@ def extension_of(name: str) -> str:
 def _searchable(query: Query, entry: Entry) -> bool:
     if entry.status is not Status.AVAILABLE or entry.hidden or type_of(entry) is None:
         return False
-    return entry.kind is not Kind.ALBUM or any(clause.name == "type" for clause in query.clauses)
+    return entry.kind is not Kind.ALBUM or bool(query.clauses)
 
 
 def _holds(value: Value, test: _Test, entry: Entry) -> bool:
@@ -61,6 +62,11 @@ def _holds(value: Value, test: _Test, entry: Entry) -> bool:
         case AnyOf(values=values):
             return any(_holds(each, test, entry) for each in values)
     return test(entry, value)
+
+
+def _folded(text: str) -> str:
+    """Return what two texts share that count as equal (inferred: as names do in their folder)."""
+    return unicodedata.normalize("NFC", text).casefold()
 
 
 _Test = Callable[[Entry, Term | Range], bool]
@@ -75,7 +81,7 @@ def _text(read: Callable[[Entry], str | None], *, fold: bool = True) -> _Test:
             return False
         wanted = value.text
         if fold:
-            found, wanted = found.casefold(), wanted.casefold()
+            found, wanted = _folded(found), _folded(wanted)
         return found.startswith(wanted) if value.prefix else found == wanted
 
     return test
@@ -88,7 +94,7 @@ def _texts(read: Callable[[Entry], tuple[str, ...]], *, fold: bool = False) -> _
         if isinstance(value, Range):
             return False
         if fold:
-            return value.text.casefold() in {each.casefold() for each in read(entry)}
+            return _folded(value.text) in {_folded(each) for each in read(entry)}
         return value.text in read(entry)
 
     return test
@@ -131,8 +137,8 @@ def _location(entry: Entry, value: Term | Range) -> bool:
     label = entry.media.place.label if entry.media and entry.media.place else None
     if not label or isinstance(value, Range):
         return False
-    wanted = [part.casefold() for part in value.text.split("#") if part]
-    return bool(wanted) and [part.casefold() for part in label.split("#")][: len(wanted)] == wanted
+    wanted = [_folded(part) for part in value.text.split("#") if part]
+    return bool(wanted) and [_folded(part) for part in label.split("#")][: len(wanted)] == wanted
 
 
 _FACETS: Final[dict[str, _Test]] = {
@@ -152,7 +158,7 @@ _FACETS: Final[dict[str, _Test]] = {
 
 _FIELDS: Final[dict[str, _Test]] = {
     "isRoot": _truth(lambda entry: entry.kind is Kind.FOLDER and not entry.name),
-    "name": _text(lambda entry: entry.name),
+    "name": _text(lambda entry: entry.name or None),
     "kind": _text(lambda entry: _KINDS[entry.kind], fold=False),
     "status": _text(lambda entry: _STATUSES[entry.status], fold=False),
     "parents": _texts(lambda entry: entry.parents),

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ap_remote.errors import QuerySyntaxError
 from ap_remote.model import Entry, Kind
-from ap_remote.query import all_of, between, escape, facet, field, matches, parse_nodes, parse_search, show, starting
+from ap_remote.query import FIELDS as KNOWN_FIELDS
+from ap_remote.query import (
+    MAX_CLAUSES,
+    all_of,
+    between,
+    escape,
+    facet,
+    field,
+    matches,
+    parse_nodes,
+    parse_search,
+    show,
+    show_sort,
+    sort_fields,
+    starting,
+)
+from ap_remote_emulator.query import parse_drive
+from ap_remote_emulator.query import parse_search as their_search
+from ap_remote_emulator.query.tree import Term as TheirTerm
+from ap_remote_emulator.query.tree import clauses
 
 TEXTS = st.text(min_size=1, max_size=20) | st.sampled_from(
     ["AND", "OR", "NOT", "TO", "*", '"', "\\", "a) OR name:(b", "-x"]
@@ -97,5 +119,55 @@ def test_anything_typed_is_read_or_refused_with_a_position_in_it(text):
 def test_a_search_for_a_name_finds_that_name_and_no_other(name, other):
     entry = Entry(path=name, name=name, id="x", kind=Kind.FILE, content_type="image/png")
     assert matches(facet("name", name), entry)
-    assert matches(facet("name", other), entry) == (name.casefold() == other.casefold())
-    assert matches(facet("name", starting(name[:1])), entry)
+    folded, wanted = (unicodedata.normalize("NFC", each).casefold() for each in (name, other))
+    assert matches(facet("name", other), entry) == (folded == wanted)
+    assert matches(facet("name", starting(wanted)), entry) == folded.startswith(wanted)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS.filter(lambda text: "\0" not in text), st.booleans())
+def test_the_services_own_parser_reads_every_name_as_that_one_value(value, prefix):
+    word = starting(value) if prefix else value
+    for theirs, text in (
+        (parse_drive, show(all_of(field("kind", "FILE"), field("name", word)))),
+        (their_search, show(all_of(facet("type", "PHOTOS"), facet("name", word)))),
+    ):
+        kind, name = clauses(theirs(text))
+        assert (kind.field in ("kind", "type"), name.field) == (True, "name")
+        assert isinstance(name.value, TheirTerm)
+        assert (name.value.text, name.value.prefix) == (value, prefix)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(1, 12))
+def test_more_than_eight_clauses_are_refused_before_they_are_sent(count):
+    parts = [facet("name", f"n{number}") for number in range(count)]
+    if count <= MAX_CLAUSES:
+        assert len(all_of(*parts).clauses) == count
+        return
+    for attempt in (lambda: all_of(*parts), lambda: parse_search(" AND ".join(map(show, parts)))):
+        with pytest.raises(QuerySyntaxError, match="Amazon accepts 8"):
+            attempt()
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN_FIELDS))
+def test_a_field_takes_a_prefix_or_a_range_only_where_the_table_says_so(name):
+    row = KNOWN_FIELDS[name]
+    text = {"date": "2024-01-01", "whole number": "5", "true or false": "true"}.get(row.takes, "image")
+    text = row.choices[0][:2] if row.choices else text
+    for allowed, value in ((row.prefix, starting(text)), (row.ranges, between(text, None))):
+        if allowed:
+            assert parse_nodes(show(field(name, value))) == field(name, value)
+            continue
+        with pytest.raises(QuerySyntaxError, match="takes no"):
+            field(name, value)
+
+
+@pytest.mark.parametrize("language", ["nodes", "search"])
+def test_only_what_can_be_sorted_by_is(language):
+    for name in {*KNOWN_FIELDS, "nobody", "name DESC','x"}:
+        if name in sort_fields(language):
+            assert show_sort(f"-{name}", language=language) == f"['{name} DESC']"
+            continue
+        with pytest.raises(ValueError, match="cannot sort by"):
+            show_sort(name, language=language)

@@ -144,6 +144,34 @@ async def test_an_expired_token_begins_anew() -> None:
     assert await ids(listing, limit=2) == numbered(6)
 
 
+class Shifted(Listing):
+    """A service whose pages after the first begin so many rows too late, or, below zero, too early."""
+
+    shift = 0
+
+    async def send(self, call: Call[Any]) -> Any:
+        start = int(call.params.get("offset", "0"))
+        if start:
+            call = Call(
+                method="GET", path="nodes", params={**call.params, "offset": str(start + self.shift)}, reply=call.reply
+            )
+        return await super().send(call)
+
+
+@pytest.mark.parametrize("shift", [-7, -2, -1, 1, 2, 7])
+async def test_rows_that_every_page_repeats_or_skips_are_found_all_the_same(shift: int) -> None:
+    listing = Shifted(numbered(95))
+    listing.shift = shift
+    assert sorted(await ids(listing, limit=20)) == sorted(numbered(95))
+
+
+async def test_what_every_walk_skips_is_an_error() -> None:
+    listing = Shifted(numbered(95))
+    listing.shift = 19
+    with pytest.raises(IncompleteListingError):
+        await ids(listing, limit=20)
+
+
 async def test_tokens_that_go_in_a_circle_are_noticed() -> None:
     async def send(call: Call[Any]) -> Any:
         return NodePage(data=(Node(id="a"),), next_token="t")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -43,19 +43,31 @@ def test_a_long_name_is_cut_and_says_so():
     assert keys.child("p", "ß" * 190, "x") < key
 
 
-@given(moments, ids)
-def test_a_date_key_has_an_inverse(when: datetime, node_id: str):
-    assert keys.parse_date(keys.date(when, node_id)) == (when, node_id)
+@given(st.integers(0, 255), moments, ids)
+def test_a_key_of_time_has_an_inverse(shelf: int, when: datetime, node_id: str):
+    key = keys.time(keys.TAKEN, shelf, keys.instant(when), node_id)
+    assert keys.parse_time(key) == (shelf, keys.instant(when), node_id)
+    assert keys.moment(keys.instant(when)) == when
 
 
 @given(moments, moments)
-def test_date_keys_are_ordered_as_moments_before_and_after_1970(one: datetime, other: datetime):
-    assert (keys.date(one) < keys.date(other)) == (one < other)
+def test_keys_of_time_are_ordered_as_moments_before_and_after_1970(one: datetime, other: datetime):
+    first, second = (keys.time(keys.CREATED, 3, keys.instant(when)) for when in (one, other))
+    assert (first < second) == (one < other)
 
 
-def test_a_moment_sorts_before_what_happened_at_it():
-    when = datetime(2023, 8, 1, tzinfo=UTC)
-    assert keys.date(when) < keys.date(when, "a") < keys.date(when + timedelta(microseconds=1))
+@given(moments)
+def test_a_moment_sorts_between_never_and_always_and_before_what_happened_at_it(when: datetime):
+    at = keys.instant(when)
+    assert keys.NEVER < at < keys.ALWAYS
+    assert keys.time(b"T", 1, at) < keys.time(b"T", 1, at, "a") < keys.time(b"T", 1, at + 1)
+
+
+@given(short_names, st.integers(1, 80))
+def test_the_stem_of_a_name_begins_its_keys(name: str, length: int):
+    key = keys.child("p", name, "x")[len(keys.children("p")) :]
+    assert key.startswith(keys.stem(name, prefix=False))
+    assert key.startswith(keys.stem(name[:length], prefix=True))
 
 
 @given(st.binary(min_size=16, max_size=16), ids)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ap_remote.cache import NodeCache, Stale
+from ap_remote.cache import Fact, NodeCache, Stale
+from ap_remote.cache.state import RECONSIDERED
 from ap_remote.model import Entry, Kind, Status
 
 DAY = datetime(2023, 8, 1, tzinfo=UTC)
@@ -300,3 +301,28 @@ def test_a_way_that_was_walked_is_not_remembered_past_a_write_of_somebody_else(t
 def test_a_way_that_was_walked_long_ago_is_not_good_enough_for_one_who_wants_it_fresh(tree: NodeCache):
     assert isinstance(tree.find("Pictures/2023/a.jpg", since=100.0), Entry)
     assert tree.find("Pictures/2023/a.jpg", since=101.0) == Stale("root", "")
+
+
+# -- facts -------------------------------------------------------------------------------------------------------------
+
+
+def test_facts_about_an_account_outlive_the_process(cache: NodeCache, folder):
+    cache.remember("changes", "no", 1000.0)
+    cache.remember("range", "yes", 1000.0)
+    cache.remember("changes", "yes", 2000.0)
+    cache.close()
+    assert NodeCache(folder).facts() == {"changes": Fact("yes", 2000.0), "range": Fact("yes", 1000.0)}
+
+
+@pytest.mark.parametrize(
+    ("value", "age", "holds"),
+    [
+        ("no", 0.0, True),
+        ("no", RECONSIDERED - 1, True),
+        ("no", RECONSIDERED, False),
+        ("no", -5.0, False),
+        ("yes", 10 * RECONSIDERED, True),
+    ],
+)
+def test_a_no_is_believed_for_thirty_days_and_anything_else_for_ever(value: str, age: float, holds: bool):  # noqa: FBT001 - a parameter
+    assert Fact(value, 1000.0).holds(1000.0 + age) is holds

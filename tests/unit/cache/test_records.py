@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import gc
 from datetime import UTC, datetime
 
 import pytest
 
-from ap_remote.cache import records
+from ap_remote.cache import format_1, records
 from ap_remote.errors import CorruptStoreError
 from ap_remote.model import Entry, Kind, Media, Place, Status
 
@@ -39,6 +40,9 @@ ENTRY = Entry(
         place=Place(latitude=1.0, city="Rome"),
         exif={"a": "b"},
     ),
+    assets=("LIVE_VIDEO",),
+    family_id="f",
+    properties={"app": {"k": "v"}},
 )
 
 
@@ -52,38 +56,40 @@ ENTRY = Entry(
     ],
 )
 def test_nothing_of_an_entry_is_lost_but_its_path(entry: Entry):
-    stored = records.encode(records.from_entry(entry))
-    assert records.to_entry(records.decode(stored), entry.path) == entry
+    stored = records.encode(entry)
+    assert records.decode(stored, entry.path) == entry
+    assert records.decode(stored).path == ""
 
 
-def test_every_field_of_an_entry_is_stored():
-    kept = set(records.Record.__struct_fields__)
-    assert set(Entry.__struct_fields__) - kept == {"path"}
-    assert set(Media.__struct_fields__) == set(records.MediaRecord.__struct_fields__)
-    assert set(Place.__struct_fields__) == set(records.PlaceRecord.__struct_fields__)
+def test_what_version_two_wrote_is_read_for_ever():
+    stored = bytes.fromhex(
+        "de0008a470617468a0a46e616d65a5612e6a7067a26964a169a46b696e64a466696c65a473697a65cd0400"
+        "a776657273696f6e03a7706172656e747391a170a668696464656ec3",
+    )
+    entry = Entry(path="", name="a.jpg", id="i", kind=Kind.FILE, size=1024, version=3, parents=("p",), hidden=True)
+    assert records.decode(stored) == entry
+    assert records.encode(entry) == stored
 
 
 def test_what_version_one_wrote_is_read_for_ever():
     stored = bytes.fromhex(
         "dc00140000a169a5612e6a706703cd0400c0c0c0c0aa696d6167652f6a70656791a170c0c2c3c0909090c0",
     )
-    record = records.decode(stored)
-    assert (record.id, record.name, record.version, record.size, record.parents) == ("i", "a.jpg", 3, 1024, ("p",))
-    assert record.hidden
-    # Fields are appended: their number, and what they are when nothing was stored for them.
-    assert records.encode(record) == b"\xdc\x00\x17" + stored[3:] + bytes.fromhex("90c080")
+    entry = format_1.decode(stored)
+    assert (entry.id, entry.name, entry.version, entry.size, entry.parents) == ("i", "a.jpg", 3, 1024, ("p",))
+    assert (entry.hidden, entry.kind, entry.content_type) == (True, Kind.FILE, "image/jpeg")
 
 
-def test_the_head_is_the_beginning_of_a_record():
-    record = records.from_entry(ENTRY)
-    head = records.head(records.encode(record))
-    assert (head.kind, head.status, head.id, head.name) == (record.kind, record.status, record.id, record.name)
+def test_the_head_is_part_of_a_row():
+    head = records.head(records.encode(ENTRY))
+    assert (head.kind, head.status, head.id, head.name) == (ENTRY.kind, ENTRY.status, ENTRY.id, ENTRY.name)
 
 
-def test_many_rows_are_decoded_as_one_by_one():
-    rows = [records.encode(records.from_entry(ENTRY))] * 3
-    assert records.decode_many(rows) == [records.decode(row) for row in rows]
-    assert records.decode_many([]) == []
+@pytest.mark.parametrize("count", [0, 3, 700])
+def test_many_rows_are_decoded_as_one_by_one(count: int):
+    rows = [records.encode(ENTRY)] * count
+    assert records.decode_many(rows, "P/") == [records.decode(row, "P/IMG_1.jpg") for row in rows]
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00", b"garbage"])

@@ -94,7 +94,8 @@ def test_a_search_passes_the_photograph_by(query):
         ("", {"photo", "film"}),
         ("type:(ALBUMS)", {"album"}),
         ("type:(ALBUMS OR VIDEOS)", {"album", "film"}),
-        ("name:(*)", {"photo", "film"}),
+        ("name:(*)", {"photo", "film", "album"}),
+        ("favorite:(true OR false)", {"photo", "film", "album"}),
     ],
 )
 def test_a_search_sees_photographs_and_films_and_albums_when_they_are_asked_for(query, found):
