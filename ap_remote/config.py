@@ -5,7 +5,7 @@ The file is TOML::
     default = "home:"                 # AP_REMOTE
 
     [accounts.home]
-    kind = "amazon"                   # the cookies live in a file of their own, mode 0600
+    kind = "amazon"                   # the cookies live in a file of their own, mode 0600, or: store = "keyring"
     tld = "com"
 
     [accounts.studio]
@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import os
 import tomllib
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,9 +33,11 @@ import tomli_w
 from ap_remote.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 LOCAL: Final = "local"
+FILE: Final = "file"
+KEYRING: Final = "keyring"
 _APP: Final = "ap_remote"
 
 
@@ -47,6 +51,19 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     region: str | None = None
     url: str | None = None
     credentials: str | None = None
+    store: str = FILE
+    """Where an Amazon account's cookies are kept: ``file``, or ``keyring`` for the system's."""
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be kept of the service's answers."""
+
+    folder: Path
+    keep_names: bool = False
+    """Leave names of files, albums and people as they are."""
+
+
+_RECORDING: ContextVar[Recording | None] = ContextVar("_RECORDING", default=None)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +76,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     accounts: dict[str, Account] = msgspec.field(default_factory=dict)
     max_age: float = 60.0
     """Seconds for which the node cache may answer without asking the service."""
+    record: Recording | None = None
+    """Keep every answer, redacted."""
 
     def account(self, name: str) -> Account:
         """Return the account of that name.
@@ -71,7 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if name in (LOCAL, "memory"):
             return Account(name=name, kind=name)
         known = ", ".join(f"{each}:" for each in (LOCAL, *sorted(self.accounts)))
-        message = f"no account named {name!r}; known are {known} (`ap accounts add` adds one)"
+        message = f"no account named {name!r}; known are {known} (`ap login NAME` adds one)"
         raise ConfigError(message)
 
     def folder(self, name: str) -> Path:
@@ -103,7 +122,18 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         default=env.get("AP_REMOTE") or content.default or f"{LOCAL}:",
         accounts=accounts,
         max_age=60.0 if content.max_age is None else content.max_age,
+        record=_RECORDING.get(),
     )
+
+
+@contextmanager
+def recorded(folder: Path, *, keep_names: bool = False) -> Iterator[None]:
+    """Let what is loaded meanwhile say that every answer of a service is to be kept in *folder*."""
+    token = _RECORDING.set(Recording(folder=folder.expanduser().absolute(), keep_names=keep_names))
+    try:
+        yield
+    finally:
+        _RECORDING.reset(token)
 
 
 def is_name(name: str) -> bool:
@@ -155,4 +185,6 @@ def _account(name: str, fields: dict[str, str], file: Path) -> Account:
     if not is_name(name):
         message = f"{file}: {name!r} cannot be an account's name"
         raise ConfigError(message)
+    if fields.get("store", FILE) not in (FILE, KEYRING):
+        raise ConfigError(f"{file}: account {name!r} keeps its cookies in {FILE!r} or {KEYRING!r}, nowhere else")
     return msgspec.convert({"kind": "amazon", **fields, "name": name}, Account)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from ap_remote import config
 from ap_remote.errors import AuthenticationError, ConfigError, StoreError
@@ -17,30 +19,33 @@ from ap_remote.remote.paths import parse_ref
 from ap_remote.remote.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from ap_remote.config import Account, Settings
+    from ap_remote.config import Account, Recording, Settings
     from ap_remote.model import Ref
     from ap_remote.remote.base import Remote
     from ap_remote.semantic import SemanticIndex
-    from ap_remote.transport import Hosts, Pacer
+    from ap_remote.transport import Discovery, Hosts, Store, Transport
+    from ap_remote.transport.recording import Recorder
 
 SERVICES: Final = "ap_remote.services"
 """Entry point group under which the embedded service registers itself."""
+_LOCK: Final = "session.lock"
 
 
-def connect(spec: str | None = None, *, settings: Settings | None = None) -> Remote:
+def connect(spec: str | None = None, *, settings: Settings | None = None, record: Path | None = None) -> Remote:
     """Return the remote that *spec* names; the path in it is ignored.
 
     Args:
         spec: ``local:``, ``home:`` …; ``None`` is the default remote (``AP_REMOTE``, else ``local:``).
         settings: what :func:`ap_remote.config.load` returns, to save reading it again.
+        record: a new folder that keeps every answer, redacted (:mod:`ap_remote.transport.recording`).
 
     Raises:
         ConfigError: no such account.
         AuthenticationError: its credentials are missing.
     """
-    remote, _ = resolve(spec, settings=settings)
+    remote, _ = resolve(spec, settings=_recording(settings or config.load(), record))
     return remote
 
 
@@ -92,61 +97,124 @@ def from_cookies(
     tld: str | None = None,
     region: str | None = None,
     settings: Settings | None = None,
+    record: Path | None = None,
 ) -> Remote:
     """Return a remote for cookies in hand; the marketplace is found by their names unless it is given.
+
+    Args:
+        cookies: by name, hyphens or underscores.
+        tld: the marketplace, where their names do not tell it.
+        region: the content host's region; it is asked for where it is not known.
+        settings: what :func:`ap_remote.config.load` returns, to save reading it again.
+        record: as in :func:`connect`.
 
     Raises:
         AuthenticationError: a cookie is missing.
         ConfigError: the marketplace is unknown.
     """
     from ap_remote.backends.amazon import AmazonPhotosRemote
-    from ap_remote.transport import Hosts, Pacer, Session, Transport, marketplace_of
+    from ap_remote.transport import Session, Transport, marketplace_of
 
-    settings = settings or config.load()
+    settings = _recording(settings or config.load(), record)
     found = marketplace_of(cookies)
     if tld is None and found is None:
         raise ConfigError("these cookies name no marketplace: say tld, e.g. com or co.uk")
-    hosts = Hosts.for_marketplace(tld or (found.tld if found else ""), region=region)
-    session = Session(cookies, hosts)
     # One cache per account: the hash of the cookie that outlives the others' rotation tells accounts apart.
-    mark = next(value for name, value in session.cookies.items() if name.startswith("ubid-"))
+    mark = next((value for name, value in cookies.items() if name.startswith("ubid")), "")
     name = f"cookies-{hashlib.sha256(mark.encode()).hexdigest()[:12]}"
-    transport = Transport(session, pacer=Pacer())
+    hosts, discovery = _hosts(tld or (found.tld if found else ""), region, settings.folder(name))
+    session = Session(cookies, hosts)
+    transport = Transport(session, discovery=discovery, record=recorder(settings.record))
     return AmazonPhotosRemote(name, transport, settings.folder(name) / "cache", max_age=settings.max_age)
 
 
+def from_share(link: str) -> Remote:
+    """Return a read-only remote over a public link, e.g. ``https://www.amazon.com/photos/share/…``.
+
+    No account is needed, and no cookie is sent.
+
+    Raises:
+        ConfigError: it is no link to a share, or not to a site of Amazon's that is known.
+    """
+    from ap_remote.backends.share import ShareLink, ShareRemote
+
+    return ShareRemote.of(ShareLink.parse(link))
+
+
 def _amazon(account: Account, settings: Settings) -> Remote:
-    from ap_remote.transport import Hosts, Pacer, save_credentials
+    from ap_remote.transport import Session, Transport
 
     if account.tld is None:
         raise ConfigError(f"account {account.name!r} names no marketplace: set tld, e.g. com or co.uk")
-    hosts = Hosts.for_marketplace(account.tld, region=account.region)
-    file = _credentials_file(account, settings)
+    folder = settings.folder(account.name)
+    hosts, discovery = _hosts(account.tld, account.region, folder)
+    store = credential_store(account, settings)
     # What the service rotates must outlive this process, or the next one would be turned away.
-    return _over(account, settings, hosts, file, pacer=Pacer(), on_rotate=partial(save_credentials, file))
+    session = Session(store.load(), hosts, on_rotate=store.save, reread=store.load)
+    transport = Transport(session, discovery=discovery, lock=folder / _LOCK, record=recorder(settings.record))
+    return _over(account, settings, transport)
+
+
+def credential_store(account: Account, settings: Settings) -> Store:
+    """Return where an account's cookies are kept.
+
+    Raises:
+        MissingExtraError: in the keyring, and the package for it is not installed.
+    """
+    from ap_remote.transport import FileStore, KeyringStore
+
+    if account.store == config.KEYRING:
+        return KeyringStore(account.name)
+    if account.credentials:
+        return FileStore(Path(account.credentials).expanduser())
+    return FileStore(_credentials_file(account, settings), own=True)
+
+
+def _hosts(tld: str, region: str | None, folder: Path) -> tuple[Hosts, Discovery | None]:
+    """Return an account's hosts as far as they are known, and what finds out the rest; a named region is not asked for.
+
+    Raises:
+        ConfigError: no such marketplace.
+    """
+    from ap_remote.transport import Discovery, Hosts
+    from ap_remote.transport.discovery import FILE
+
+    if region is not None:
+        return Hosts.for_marketplace(tld, region=region), None
+    discovery = Discovery(folder / FILE, Hosts.as_known(tld))
+    return discovery.hosts, discovery
 
 
 def _service(account: Account, settings: Settings) -> Remote:
-    from ap_remote.transport import Hosts, Pacer
+    from ap_remote.transport import Hosts
 
     if account.url is None:
         raise ConfigError(f"account {account.name!r} is a service without an address: set url")
     hosts = Hosts.for_service(account.url)
-    return _over(account, settings, hosts, _credentials_file(account, settings), pacer=Pacer.unlimited())
+    return _over(account, settings, _own(account, settings, hosts, _credentials_file(account, settings)))
 
 
 def _local(account: Account, settings: Settings) -> Remote:
-    from ap_remote.transport import Hosts, Pacer
+    from ap_remote.transport import Hosts
 
     data = settings.home / "local"
     app = _embedded(data, os.getpid())
-    return _over(
-        account,
-        settings,
-        Hosts.for_service("http://local.invalid"),
-        data / "credentials.json",
-        pacer=Pacer.unlimited(),
+    hosts = Hosts.for_service("http://local.invalid")
+    return _over(account, settings, _own(account, settings, hosts, data / "credentials.json", app=app))
+
+
+def _own(account: Account, settings: Settings, hosts: Hosts, credentials: Path, *, app: Any = None) -> Transport:
+    """Return a transport to a service of one's own: no pace, and the service keeps its credentials itself."""
+    from ap_remote.transport import Breaker, FileStore, Pacer, Session, Transport
+
+    store = FileStore(credentials)
+    return Transport(
+        Session(store.load(), hosts, reread=store.load),
         app=app,
+        pacer=Pacer.unlimited(),
+        breaker=Breaker.never(),
+        lock=settings.folder(account.name) / _LOCK,
+        record=recorder(settings.record),
     )
 
 
@@ -157,23 +225,26 @@ def _memory(account: Account, settings: Settings) -> Remote:
     return MemoryRemote(account.name)
 
 
-def _over(
-    account: Account,
-    settings: Settings,
-    hosts: Hosts,
-    credentials: Path,
-    *,
-    pacer: Pacer,
-    app: Any = None,
-    on_rotate: Callable[[Mapping[str, str]], None] | None = None,
-) -> Remote:
+def _over(account: Account, settings: Settings, transport: Transport) -> Remote:
     from ap_remote.backends.amazon import AmazonPhotosRemote
-    from ap_remote.transport import Session, Transport, load_credentials
 
-    session = Session(load_credentials(credentials), hosts, on_rotate=on_rotate)
-    transport = Transport(session, app=app, pacer=pacer)
     cache = settings.folder(account.name) / "cache"
     return AmazonPhotosRemote(account.name, transport, cache, max_age=settings.max_age)
+
+
+def _recording(settings: Settings, folder: Path | None) -> Settings:
+    if folder is None:
+        return settings
+    recording = config.Recording(folder=folder.expanduser().absolute())
+    return msgspec.structs.replace(settings, record=recording)
+
+
+@lru_cache(maxsize=8)
+def recorder(recording: Recording | None) -> Recorder | None:
+    """Return one recorder per folder and process: what is copied between two accounts is one recording."""
+    from ap_remote.transport.recording import Recorder
+
+    return None if recording is None else Recorder(recording.folder, keep_names=recording.keep_names)
 
 
 def _credentials_file(account: Account, settings: Settings) -> Path:
@@ -182,7 +253,8 @@ def _credentials_file(account: Account, settings: Settings) -> Path:
     file = settings.folder(account.name) / "credentials.json"
     if not file.exists():
         raise AuthenticationError(
-            f"account {account.name!r} has no credentials: ap accounts add {account.name} --cookies FILE"
+            f"account {account.name!r} has no credentials: "
+            f"`ap login {account.name}`, or ap accounts add {account.name} --cookies FILE"
         )
     return file
 
@@ -216,4 +288,14 @@ def _registry() -> Registry:
 
 _REGISTRY: Final = _registry()
 
-__all__ = ["connect", "from_cookies", "plans_folder", "resolve", "semantic_index", "split_spec"]
+__all__ = [
+    "connect",
+    "credential_store",
+    "from_cookies",
+    "from_share",
+    "plans_folder",
+    "recorder",
+    "resolve",
+    "semantic_index",
+    "split_spec",
+]

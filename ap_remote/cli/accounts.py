@@ -11,7 +11,7 @@ import typer
 from ap_remote import config
 from ap_remote.cli.console import Json, json_line, line, run
 from ap_remote.config import Account
-from ap_remote.connect import connect
+from ap_remote.connect import connect, credential_store
 from ap_remote.errors import ConfigError
 
 _KINDS = ("amazon", "service")
@@ -25,6 +25,7 @@ def show(*, json: Json = False) -> None:
     settings = config.load()
     for each in (Account(name=config.LOCAL, kind=config.LOCAL), *settings.accounts.values()):
         where = each.url or (f"amazon.{each.tld}" if each.tld else "")
+        where += " (keyring)" if each.store == config.KEYRING else ""
         mark = "  (default)" if settings.default == f"{each.name}:" else ""
         if json:
             json_line({key: getattr(each, key) for key in Account.__struct_fields__})
@@ -54,7 +55,7 @@ def add(
         raise ConfigError("a service needs --url and --credentials (both are printed by `ap emulator`)")
     if not config.is_name(name):
         raise ConfigError(f"{name!r} cannot be an account's name")
-    from ap_remote.transport import Hosts, marketplace_of, save_credentials
+    from ap_remote.transport import FileStore, Hosts, marketplace_of
 
     settings = config.load()
     given = _read_cookies(cookies) if cookies else {}
@@ -63,9 +64,12 @@ def add(
         tld = tld or (found.tld if found else None)
         if tld is None:
             raise ConfigError("which marketplace? say --tld, e.g. --tld com or --tld co.uk")
-        Hosts.for_marketplace(tld, region=region)
+        if region is not None:
+            Hosts.for_marketplace(tld, region=region)
+        else:
+            Hosts.as_known(tld)
     if given:
-        save_credentials(settings.folder(name) / "credentials.json", given)
+        FileStore(settings.folder(name) / "credentials.json", own=True).save(given)
     kept = str(credentials.expanduser().resolve()) if credentials else None
     account = Account(name=name, kind=kind, tld=tld, region=region, url=url, credentials=kept)
     config.add_account(settings, account)
@@ -78,8 +82,12 @@ def remove(name: Annotated[str, typer.Argument(help="The account's name.")]) -> 
     settings, short = config.load(), name.removesuffix(":")
     if short == config.LOCAL:
         raise ConfigError("local: is always there")
+    account = settings.account(short)
+    if account.store == config.KEYRING:
+        credential_store(account, settings).delete()
     config.remove_account(settings, short)
-    (settings.folder(short) / "credentials.json").unlink(missing_ok=True)
+    for file in ("credentials.json", "endpoint.json"):
+        (settings.folder(short) / file).unlink(missing_ok=True)
     line(f"{short}: removed")
 
 

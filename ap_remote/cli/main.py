@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +19,7 @@ from typer.core import TyperGroup
 from ap_remote import config
 from ap_remote.cli import accounts, find, folders, index, listing, login, organise, servers, transfers, trash
 from ap_remote.cli.console import say
-from ap_remote.errors import NotFoundError, RemoteError
+from ap_remote.errors import ConfigError, NotFoundError, RemoteError
 
 _INTERRUPTED = 130
 
@@ -82,14 +83,26 @@ app = typer.Typer(
 
 @app.callback()
 def options(
+    ctx: typer.Context,
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Log requests and show tracebacks.")] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep every answer of the service in a new folder, redacted, as fixtures."),
+    ] = None,
+    record_names: Annotated[
+        bool, typer.Option("--record-names", help="With --record: leave names of files, albums and people readable.")
+    ] = False,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Set up logging."""
+    """Set up logging, and the recording of answers."""
     del show_version
+    if record is not None:
+        ctx.with_resource(config.recorded(record, keep_names=record_names))
+    elif record_names:
+        raise ConfigError("--record-names needs --record DIR")
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 

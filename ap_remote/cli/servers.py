@@ -8,18 +8,22 @@ from typing import Annotated, Any, Final
 import typer
 
 from ap_remote import config
-from ap_remote.cli.console import say
+from ap_remote.cli.console import ERR, is_quiet, line, say
 from ap_remote.cli.listing import Spec
 from ap_remote.errors import MissingExtraError
 
 _GROUP: Final = "ap_remote.commands"
 
 
+service: Final = typer.Typer(invoke_without_command=True, no_args_is_help=False)
+Data = Annotated[Path | None, typer.Option(help="Where photographs are kept; the default is local:'s folder.")]
+
+
+@service.callback()
 def emulator(
+    context: typer.Context,
     *,
-    data: Annotated[
-        Path | None, typer.Option(help="Where photographs are kept; the default is local:'s folder.")
-    ] = None,
+    data: Data = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 picks a free one.")] = 0,
 ) -> None:
@@ -27,7 +31,38 @@ def emulator(
 
     When ready it prints one JSON line with its url and the path of its credentials.
     """
-    _find("emulator", "", "")(data=data or config.load().home / "local", host=host, port=port)
+    if context.invoked_subcommand is None:
+        _find("emulator", "", "")(data=data or _home(), host=host, port=port)
+    context.obj = data
+
+
+@service.command()
+def check(context: typer.Context, *, data: Data = None) -> None:
+    """Verify every file and every entry of the folder; print a line per fault and exit 1 if there are any.
+
+    Nothing is changed. It may run while the folder is served.
+    """
+    from rich.progress import Progress
+
+    verify = _find("emulator", "", "", attribute="check")
+    with Progress(console=ERR, transient=True, disable=is_quiet()) as progress:
+        tasks: dict[str, Any] = {}
+
+        def told(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(tasks[what], completed=done)
+
+        faults: list[str] = verify(data or context.obj or _home(), told)
+    for fault in faults:
+        line(fault)
+    if faults:
+        say(f"ap: {len(faults)} {'fault' if len(faults) == 1 else 'faults'}")
+        raise typer.Exit(1)
+
+
+def _home() -> Path:
+    return config.load().home / "local"
 
 
 def mcp(
@@ -41,25 +76,27 @@ def mcp(
     _find("mcp", "the MCP server", "mcp")(spec, allow=words, http=http)
 
 
-def _find(name: str, what: str, extra: str) -> Any:
-    """Return the function that serves.
+def _find(name: str, what: str, extra: str, *, attribute: str = "") -> Any:
+    """Return the function that serves, or what else stands beside it as *attribute*.
 
     Raises:
         MissingExtraError: it cannot be imported.
     """
+    from importlib import import_module
     from importlib.metadata import entry_points
 
     (entry_point,) = entry_points(group=_GROUP, name=name)
     try:
-        return entry_point.load()
+        serve = entry_point.load()
     except ModuleNotFoundError as exc:
         if extra and exc.name and not exc.name.startswith("ap_remote"):
             say(f"ap: {exc}")
             raise MissingExtraError(what, extra) from exc
         raise
+    return getattr(import_module(entry_point.module), attribute) if attribute else serve
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to *app*."""
-    app.command()(emulator)
+    app.add_typer(service, name="emulator")
     app.command()(mcp)

@@ -15,6 +15,8 @@ from ap_remote.errors import ProtocolError, UnavailableError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+_LONGEST: Final = 32 << 20
+"""Bytes of an answer that are gathered."""
 _RANGE: Final = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", re.IGNORECASE)
 
 
@@ -65,6 +67,8 @@ class Download:
         self.content_range = ContentRange.parse(headers.get("content-range"))
         self.filename = filename(headers.get("content-disposition"))
         self.content_type: str | None = headers.get("content-type")
+        self.heard: bytearray | None = None
+        """Gathers what was taken, where that is asked for; a longer answer is given up."""
 
     def __repr__(self) -> str:
         return f"Download({self._title}, status={self.status}, length={self.length})"
@@ -86,6 +90,7 @@ class Download:
                 if self.length is not None and got > self.length:
                     break
                 if piece:
+                    self._hear(piece)
                     yield piece
         except httpx.HTTPError as exc:
             # A copy without the request: that one has the address and the cookies in it.
@@ -99,6 +104,12 @@ class Download:
             raise UnavailableError(f"the answer broke off after {got}{known} bytes ({self._title})") from cause
         if self.length is not None and got > self.length:
             raise ProtocolError(f"more than the announced {self.length} bytes came ({self._title})")
+
+    def _hear(self, piece: bytes) -> None:
+        if self.heard is not None:
+            self.heard += piece
+            if len(self.heard) > _LONGEST:
+                self.heard = None
 
 
 def length_of(response: httpx.Response) -> int | None:

@@ -12,8 +12,17 @@ from ap_remote.wire._base import Raw, Reply
 
 T = TypeVar("T")
 
-Role = Literal["metadata", "content", "thumbnails"]
+Role = Literal["metadata", "content", "thumbnails", "retail"]
 """Which of an account's hosts is meant."""
+
+
+class Address(msgspec.Struct, frozen=True):
+    """An absolute address that the service made for one thing. Whoever has it needs no cookies: it is never shown."""
+
+    url: str
+
+    def __repr__(self) -> str:
+        return "Address(…)"
 
 
 class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -32,6 +41,8 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     size: int | None = None
     """Bytes in ``body``, where they are promised: a file of another length is refused."""
     headers: dict[str, str] = msgspec.field(default_factory=dict)
+    address: Address | None = None
+    """Where it goes instead of to a host of the account's, without credentials; ``path`` is but a label then."""
     idempotent: bool = False
     """Whether sending it twice has the effect of sending it once."""
     subject: str = ""

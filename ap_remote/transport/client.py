@@ -1,46 +1,44 @@
-"""The one place that sends: credentials on, redirects by hand, answers checked, failures named."""
+"""The one place that sends calls: paced, tried again, renewed once, answers checked and failures named."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
-from ap_remote.transport import faults, quiet
+from ap_remote.transport import faults, pages
 from ap_remote.transport.answer import Download, length_of
-from ap_remote.transport.asgi import ASGIApp, ASGITransport
 from ap_remote.transport.body import Upload, opened
+from ap_remote.transport.breaker import Breaker
 from ap_remote.transport.pacer import Pacer
+from ap_remote.transport.quiet import install as install_quiet
+from ap_remote.transport.renewal import Renewal
 from ap_remote.transport.retry import Failure, Retry
+from ap_remote.transport.sender import TIMEOUT, Answer, Sender
 from ap_remote.wire import faults as wire_faults
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
+    from ap_remote.transport.asgi import ASGIApp
     from ap_remote.transport.call import Call
+    from ap_remote.transport.discovery import Discovery
+    from ap_remote.transport.recording import Recorder
     from ap_remote.transport.session import Session
 
 T = TypeVar("T")
 
 _log: Final = logging.getLogger("ap_remote.transport")
 
-HOPS: Final = 5
-"""Redirects followed for one call."""
-TIMEOUT: Final = httpx.Timeout(connect=15.0, read=60.0, write=60.0, pool=120.0)
-_LIMITS: Final = httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=30.0)
-_AGENT: Final = "Mozilla/5.0 (compatible; ap-remote/0.1)"
-_JSON: Final = "application/json"
-_SIGNATURE: Final = ("x-amz-algorithm", "x-amz-signature")
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-_FAULT_LIMIT: Final = 64 * 1024
-"""Bytes of an error's body that are read."""
+_BUSY: Final = 503
+_UNAUTHORISED: Final = 401
 
 
 class Transport:
@@ -51,7 +49,12 @@ class Transport:
         app: an ASGI application to speak to instead of the network.
         retry: the policy and its clock; the default waits for real.
         pacer: how fast; the default is polite to Amazon.
+        breaker: when to stop for a while; the default stops for Amazon, and never for *app*.
         timeout: per phase of a request, in seconds.
+        clock: seconds of any beginning, by which an access token ends.
+        lock: a file that all processes of the account hold while they renew its session.
+        discovery: finds out the hosts that the session does not know.
+        record: keeps every answer, redacted.
     """
 
     def __init__(
@@ -61,23 +64,23 @@ class Transport:
         app: ASGIApp | None = None,
         retry: Retry | None = None,
         pacer: Pacer | None = None,
+        breaker: Breaker | None = None,
         timeout: httpx.Timeout | float = TIMEOUT,
+        clock: Callable[[], float] = time.monotonic,
+        lock: Path | None = None,
+        discovery: Discovery | None = None,
+        record: Recorder | None = None,
     ) -> None:
-        quiet.install()
+        install_quiet()
         self.session = session
         self._retry = retry or Retry()
         self._pacer = pacer or (Pacer.unlimited() if app is not None else Pacer())
-        self._own = {_origin(httpx.URL(base)) for base in msgspec.structs.astuple(session.hosts)}
-        self._client = httpx.AsyncClient(
-            transport=None if app is None else ASGITransport(app),
-            timeout=timeout,
-            limits=_LIMITS,
-            follow_redirects=False,
-            headers={"user-agent": _AGENT},
-            # A proxy from the environment is for the outside; it cannot reach a service on this machine.
-            trust_env=urlsplit(session.hosts.metadata).hostname not in _LOOPBACK,
-            cookies=_no_jar(),
-        )
+        self._breaker = breaker or (Breaker.never() if app is not None else Breaker())
+        self._renewal = Renewal(session, self._once, clock=clock, lock=lock)
+        self._discovery = discovery
+        self._record = record
+        self._sender = Sender(session, self._renewal.credentials, app=app, timeout=timeout)
+        self._client = self._sender.client
 
     def __repr__(self) -> str:
         return f"Transport({self.session!r})"
@@ -107,17 +110,7 @@ class Transport:
             TransportError: no usable answer came.
             RemoteError: what the service refused, by its kind.
         """
-
-        async def attempt() -> T | Failure:
-            answer = await self._answer(call, {})
-            if isinstance(answer, Failure):
-                return answer
-            try:
-                return await self._decoded(call, answer)
-            finally:
-                await answer.aclose()
-
-        return await self._retry.run(attempt, title=call.title)
+        return await self._run(call, lambda: self._attempt(call, None))
 
     @asynccontextmanager
     async def stream(self, call: Call[Any], *, headers: Mapping[str, str] | None = None) -> AsyncIterator[Download]:
@@ -133,102 +126,129 @@ class Transport:
             RemoteError: as :meth:`send`.
         """
         wanted = {"accept-encoding": "identity", **(headers or {})}
-
-        answer = await self._retry.run(lambda: self._answer(call, wanted), title=call.title)
+        answer = await self._run(call, lambda: self._answer(call, wanted, None))
+        download = Download(answer.response, title=call.title)
+        if self._record is not None and not call.raw:
+            download.heard = bytearray()
         try:
-            yield Download(answer, title=call.title)
+            yield download
         finally:
-            await answer.aclose()
+            await answer.response.aclose()
+            self._keep(call, answer.response, None if download.heard is None else bytes(download.heard))
 
-    async def _answer(self, call: Call[Any], extra: Mapping[str, str]) -> httpx.Response | Failure:
+    async def _run(self, call: Call[Any], attempt: Callable[[], Awaitable[T | Failure]]) -> T:
+        """Make attempts until one is good or none may follow; a refused session is renewed in between, once."""
+        await self._locate(call)
+        steps = self._renewal.steps()
+
+        async def renewed() -> T | Failure:
+            while isinstance(result := await attempt(), Failure):
+                if (failure := await steps.heal(result)) is not None:
+                    return failure
+            return result
+
+        return await self._retry.run(renewed, title=call.title)
+
+    async def _locate(self, call: Call[Any]) -> None:
+        """Find out which host is meant, where that has to be asked."""
+        if self._discovery is None or call.address is not None or call.host not in ("content", "thumbnails"):
+            return
+        await self._discovery.settle(self.session, self.send)
+
+    async def _once(self, call: Call[T], body: bytes | None) -> T | Failure:
+        """Send one of the session's own calls, a single time; *body* is a secret that no call carries."""
+        return await self._attempt(call, body)
+
+    async def _attempt(self, call: Call[T], body: bytes | None) -> T | Failure:
+        answer = await self._answer(call, {}, body)
+        if isinstance(answer, Failure):
+            return answer
+        try:
+            return await self._decoded(call, answer)
+        finally:
+            await answer.response.aclose()
+
+    async def _answer(self, call: Call[Any], extra: Mapping[str, str], body: bytes | None) -> Answer | Failure:
         """Make one attempt and return a good answer, still open, or what went wrong."""
-        begun = time.monotonic()
         async with self._pacer.slot(), opened(call) as upload:
+            ticket = self._breaker.admit()
+            if isinstance(ticket, Failure):
+                return ticket
             try:
-                answer = await self._followed(call, extra, upload)
-            except httpx.HTTPError as exc:
-                answer = self._broken(call, upload, exc)
-            except httpx.InvalidURL:
-                answer = faults.undecodable(ValueError("a redirect leads to no valid address"))
+                sent = upload if body is None else Upload(None, body, len(body), call.title)
+                return await self._heard(call, extra, sent)
+            finally:
+                self._breaker.release(ticket)
+
+    async def _heard(self, call: Call[Any], extra: Mapping[str, str], upload: Upload | None) -> Answer | Failure:
+        begun = time.monotonic()
+        answer: Answer | Failure
+        try:
+            answer = await self._sender.send(call, extra, upload)
+        except httpx.HTTPError as exc:
+            answer = self._broken(call, upload, exc)
+        except httpx.InvalidURL:
+            answer = faults.undecodable(ValueError("a redirect leads to no valid address"))
         if isinstance(answer, Failure):
             _log.debug("%s failed: %s", call.title, type(answer.error).__name__)
             return answer
+        response = answer.response
         _log.debug(
             "%s -> %d in %d ms (request %s)",
             call.title,
-            answer.status_code,
+            response.status_code,
             (time.monotonic() - begun) * 1000,
-            self.session.masked(answer.headers.get("x-amzn-requestid", "-")),
+            self.session.masked(response.headers.get("x-amzn-requestid", "-")),
         )
         verdict: Failure | None = None
         try:
             verdict = await self._verdict(call, answer)
+            if answer.shown is not None:
+                self._tell_breaker(response.status_code, verdict, page=pages.is_html(_kind(response)))
         finally:
             if verdict is not None:
-                await answer.aclose()
+                await response.aclose()
         return verdict or answer
 
-    async def _followed(
-        self, call: Call[Any], extra: Mapping[str, str], upload: Upload | None
-    ) -> httpx.Response | Failure:
-        url = httpx.URL(self.session.hosts.base(call.host) + call.path, params=call.params)
-        for _ in range(HOPS + 1):
-            request = self._request(call, url, extra, upload)
-            with quiet.ours():
-                response = await self._client.send(request, stream=True)
-            if self._trusted(url):
-                self.session.absorb(response.headers.get_list("set-cookie"))
-            if not response.has_redirect_location:
-                return response
-            await response.aclose()
-            onward = url.join(response.headers["location"])
-            if _asks_to_sign_in(onward):
-                return faults.sign_in()
-            if call.method != "GET":
-                return faults.undecodable(ValueError(f"a {call.method} was sent elsewhere ({response.status_code})"))
-            if onward.scheme not in ("https", url.scheme):
-                return faults.undecodable(ValueError("a redirect leads to an unprotected address"))
-            if not self._trusted(onward):
-                _log.debug("%s goes on without credentials to %s", call.title, onward.host)
-            url = onward
-        return faults.undecodable(ValueError(f"more than {HOPS} redirects"))
+    def _tell_breaker(self, status: int, verdict: Failure | None, *, page: bool) -> None:
+        if verdict is not None and (verdict.robot or status == _BUSY):
+            self._breaker.refused(robot=verdict.robot, after=verdict.after)
+        elif status != httpx.codes.TOO_MANY_REQUESTS and not page:  # a page is judged when it is read
+            self._breaker.answered()
 
-    def _request(
-        self, call: Call[Any], url: httpx.URL, extra: Mapping[str, str], upload: Upload | None
-    ) -> httpx.Request:
-        headers = {"accept": "*/*" if call.raw else _JSON, **call.headers, **extra}
-        if call.json is not None:
-            headers["content-type"] = _JSON
-        if upload is not None:
-            headers["content-length"] = str(upload.size)
-        if self._trusted(url):
-            headers.update(self.session.headers())
-        return self._client.build_request(call.method, url, headers=headers, content=call.json or upload)
-
-    def _trusted(self, url: httpx.URL) -> bool:
-        """Whether credentials may go there: one of our hosts, and no address that is a credential itself."""
-        return _origin(url) in self._own and not any(key.lower() in _SIGNATURE for key in url.params)
-
-    async def _verdict(self, call: Call[Any], answer: httpx.Response) -> Failure | None:
+    async def _verdict(self, call: Call[Any], answer: Answer) -> Failure | None:
         """Return what an answer means that is not a good one."""
-        if answer.is_success:
-            return faults.sign_in() if call.raw and self._is_page(answer) else None
-        if call.raw and answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+        response = answer.response
+        if response.is_success:
+            if not (call.raw and self._is_page(response)):
+                return None
+            page = await _beginning(response)
+            self._keep(call, response, page)
+            return faults.robot(response.status_code) if pages.is_for_robots(page) else faults.sign_in(answer.shown)
+        if call.raw and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             return None
-        fault = wire_faults.parse(await _beginning(answer))
+        page = await _beginning(response)
+        self._keep(call, response, page)
+        fault = wire_faults.parse(page)
         fault = msgspec.structs.replace(fault, message=self.session.masked(fault.message))
-        hint = faults.retry_after(answer.headers.get("retry-after"), now=time.time())
-        return faults.failure(call, answer.status_code, fault, after=hint)
+        hint = faults.retry_after(response.headers.get("retry-after"), now=time.time())
+        if response.status_code == _BUSY and answer.shown is not None and not fault.json and pages.is_for_robots(page):
+            return msgspec.structs.replace(faults.robot(_BUSY), after=hint)
+        failure = faults.failure(call, response.status_code, fault, after=hint)
+        if response.status_code == _UNAUTHORISED:
+            return msgspec.structs.replace(failure, expired=answer.shown)
+        return failure
 
-    def _is_page(self, answer: httpx.Response) -> bool:
+    def _is_page(self, response: httpx.Response) -> bool:
         """Whether the metadata host itself sent a web page; a file that is one comes from elsewhere, or with a name."""
         return (
-            answer.headers.get("content-type", "").startswith("text/html")
-            and "content-disposition" not in answer.headers
-            and str(answer.url).startswith(self.session.hosts.metadata)
+            _kind(response).startswith("text/html")
+            and "content-disposition" not in response.headers
+            and str(response.url).startswith(self.session.hosts.metadata)
         )
 
-    async def _decoded(self, call: Call[T], response: httpx.Response) -> T | Failure:
+    async def _decoded(self, call: Call[T], answer: Answer) -> T | Failure:
+        response = answer.response
         try:
             body = await response.aread()
         except httpx.HTTPError as exc:
@@ -237,9 +257,9 @@ class Transport:
         if expected is not None and expected != len(body):
             short = httpx.RemoteProtocolError(f"{len(body)} of {expected} bytes came")
             return faults.broken(call, "the answer broke off", left=True, whole=True, cause=short)
-        kind = response.headers.get("content-type", "")
-        if not call.raw and "html" in kind:
-            return faults.sign_in() if _is_sign_in_page(body) else faults.not_json(kind)
+        self._keep(call, response, body)
+        if not call.raw and pages.is_html(_kind(response)):
+            return self._page(answer, body)
         try:
             return call.reply.decode(body or (b"" if call.raw else b"{}"))
         except (UnicodeDecodeError, RecursionError) as exc:  # the first carries the whole body along
@@ -247,6 +267,18 @@ class Transport:
             return faults.undecodable(ValueError(problem))
         except msgspec.DecodeError as exc:
             return faults.undecodable(exc)
+
+    def _page(self, answer: Answer, body: bytes) -> Failure:
+        """Return what a web page means where JSON was due."""
+        if pages.is_for_robots(body):
+            self._breaker.refused(robot=True)
+            return faults.robot(answer.response.status_code)
+        self._breaker.answered()
+        return faults.sign_in(answer.shown) if pages.asks_to_sign_in(body) else faults.not_json(_kind(answer.response))
+
+    def _keep(self, call: Call[Any], response: httpx.Response, body: bytes | None) -> None:
+        if self._record is not None:
+            self._record.keep(call, response, body, mask=self.session.without_secrets)
 
     def _broken(self, call: Call[Any], upload: Upload | None, exc: httpx.HTTPError) -> Failure:
         left = not isinstance(exc, _NEVER_LEFT)
@@ -263,24 +295,9 @@ class Transport:
         return faults.broken(call, reason, left=left, whole=whole, cause=cause)
 
 
-def _no_jar() -> Any:
-    """Return a cookie jar that keeps nothing: the session alone decides which cookies go where."""
-    from http.cookiejar import CookieJar, DefaultCookiePolicy
-
-    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
-
-
-def _asks_to_sign_in(url: httpx.URL) -> bool:
-    return url.path.startswith(("/ap/signin", "/ap/register", "/ap/cvf", "/ap/mfa"))
-
-
-def _is_sign_in_page(body: bytes) -> bool:
-    page = body[:_FAULT_LIMIT].lower()
-    return b"signin" in page or b"sign-in" in page or b'type="password"' in page
+def _kind(response: httpx.Response) -> str:
+    kind: str = response.headers.get("content-type", "")
+    return kind
 
 
 async def _beginning(response: httpx.Response) -> bytes:
@@ -289,7 +306,7 @@ async def _beginning(response: httpx.Response) -> bytes:
     try:
         async for piece in response.aiter_bytes():
             found += piece
-            if len(found) >= _FAULT_LIMIT:
+            if len(found) >= pages.LONGEST:
                 break
     except httpx.HTTPError:
         return b""

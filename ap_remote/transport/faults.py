@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ap_remote.transport.call import Call
-
+    from ap_remote.transport.session import Shown
 
 EXPIRED: Final = f"the session has expired or is not accepted: {LOG_IN}"
 _NAME_TAKEN: Final = "NAME_ALREADY_EXISTS"
@@ -138,9 +138,24 @@ def _again(call: Call[Any], status: int, error: RemoteError, fault: Fault) -> bo
     return status in AGAIN or sporadic or isinstance(error, UnavailableError)
 
 
-def sign_in() -> Failure:
-    """Return the failure of a page that asks to sign in where JSON or bytes were due."""
-    return Failure(error=AuthenticationError(EXPIRED))
+def sign_in(shown: Shown | None) -> Failure:
+    """Return the failure of a page that asks to sign in where JSON or bytes were due.
+
+    Args:
+        shown: the credentials that were not accepted, where others may help.
+    """
+    return Failure(error=AuthenticationError(EXPIRED), expired=shown)
+
+
+def robot(status: int) -> Failure:
+    """Return the failure of a page that wants to know whether a person is there. Nothing was done."""
+    return Failure(
+        error=UnavailableError(
+            f"Amazon takes this machine for a robot ({status}): wait some minutes, lower the rate, and if it goes on, "
+            "log in from a home connection (`ap login NAME`)"
+        ),
+        robot=True,
+    )
 
 
 def not_json(content_type: str) -> Failure:

@@ -15,6 +15,7 @@ import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from ap_remote.errors import RemoteError, TransportError
+from ap_remote.transport.session import Shown
 
 T = TypeVar("T")
 
@@ -30,6 +31,10 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Whether another attempt may help and can do no harm."""
     after: float | None = None
     """Seconds for which the service asked to be left alone."""
+    expired: Shown | None = None
+    """The credentials that one of the account's hosts refused; fresh ones may help."""
+    robot: bool = False
+    """Whether the answer is a page that tells people from robots."""
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from ap_remote.transport.call import Call
     from ap_remote.transport.hosts import Hosts
+
+T = TypeVar("T")
 
 _log: Final = logging.getLogger("ap_remote.transport")
 _OURS: Final = re.compile(
@@ -30,7 +33,18 @@ _SENDABLE: Final = re.compile(r"[\x21\x23-\x3a\x3c-\x7e\" ]*")
 _ADDRESS: Final = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 _MASK: Final = "***"
 _SHORTEST_SECRET: Final = 6
-LOG_IN: Final = "log in again (`ap accounts add`)"
+LOG_IN: Final = "log in again (`ap login NAME`)"
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """Which credentials a request showed, without showing them: a refusal is judged by how old they were."""
+
+    generation: int
+    """Of the cookies (:attr:`Session.generation`)."""
+    token: int = 0
+    """The number of the access token that was shown instead of them; 0 for none."""
+    content: bool = False
+    """Whether the content host was asked."""
 
 
 class Session:
@@ -40,10 +54,15 @@ class Session:
         cookies: by name, with hyphens or underscores.
         hosts: where they may be sent, and nowhere else.
         on_rotate: gets all cookies whenever the service replaced some; for keeping them in a file.
+        reread: returns the cookies that are kept there now; another process may have renewed them.
 
     Raises:
         AuthenticationError: ``session-id``, ``at-*`` or ``ubid-*`` is missing, or a value cannot be a cookie's.
     """
+
+    generation = 0
+    """Grows whenever a cookie is replaced."""
+    _reread: Callable[[], Mapping[str, str]] | None = None
 
     def __init__(
         self,
@@ -51,10 +70,12 @@ class Session:
         hosts: Hosts,
         *,
         on_rotate: Callable[[Mapping[str, str]], None] | None = None,
+        reread: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         self._cookies = {canonical(name): value for name, value in cookies.items()}
         self.hosts = hosts
         self._on_rotate = on_rotate
+        self._reread = reread
         _check(self._cookies)
         self._secrets = {*self._cookies.values()}
 
@@ -78,30 +99,91 @@ class Session:
             "x-amzn-sessionid": self._cookies["session-id"],
         }
 
+    def addressed(self, call: Call[T]) -> Call[T]:
+        """Return a call with what the session adds to its address: nothing, where cookies say who asks."""
+        return call
+
+    @property
+    def refresh_token(self) -> str | None:
+        """The cookie that buys fresh ones (``sess-at-…``), where the session has it."""
+        return next((value for name, value in self._cookies.items() if name.startswith("sess-at-") and value), None)
+
     def absorb(self, set_cookies: Iterable[str]) -> None:
         """Merge ``Set-Cookie`` values; expired ones and names that are not the session's are left alone."""
-        changed = {}
-        for line in set_cookies:
-            name, value = _rotation(line)
-            if name and self._cookies.get(name) != value:
-                changed[name] = value
-        if changed:
-            self._cookies.update(changed)
-            self._secrets.update(changed.values())
-            if self._on_rotate is not None:
-                try:
-                    self._on_rotate(self.cookies)
-                except OSError as exc:
-                    # The call itself went well and must not look as if it had failed.
-                    _log.warning("rotated cookies could not be kept: %s", exc.strerror)
+        self._merge(dict(_rotation(line) for line in set_cookies))
+
+    def renew(self, cookies: Mapping[str, str]) -> bool:
+        """Merge cookies that were given in exchange for the refresh token.
+
+        Returns:
+            Whether an ``at-`` cookie of this session's marketplace is among them; if not, nothing is merged.
+        """
+        mine = {name for name in self._cookies if name.startswith("at-")}
+        given = {canonical(name): value for name, value in cookies.items()}
+        fresh = {name: value for name, value in given.items() if value and _is_ours(name, value)}
+        fresh = {name: value for name, value in fresh.items() if _suffix(name) in {"", *map(_suffix, mine)}}
+        if not mine & fresh.keys():
+            return False
+        self._merge(fresh)
+        return True
+
+    def reread(self) -> bool:
+        """Take the cookies that are kept now, if another process renewed them.
+
+        Returns:
+            Whether there are news. Cookies that this session had before are none.
+        """
+        if self._reread is None:
+            return False
+        try:
+            kept = {canonical(name): value for name, value in self._reread().items()}
+            _check(kept)
+        except AuthenticationError as exc:
+            _log.debug("the kept cookies cannot be read again: %s", type(exc).__name__)
+            return False
+        if all(value in self._secrets for name, value in kept.items() if name.startswith("at-")):
+            return False
+        self._cookies = kept
+        self._secrets.update(kept.values())
+        self.generation += 1
+        return True
+
+    def hide(self, secret: str) -> None:
+        """Mask one more value from now on (:meth:`masked`)."""
+        self._secrets.add(secret)
+
+    def _merge(self, cookies: Mapping[str, str]) -> None:
+        changed = {name: value for name, value in cookies.items() if name and self._cookies.get(name) != value}
+        if not changed:
+            return
+        if self._on_rotate is not None:
+            # All cookies are written: those that another process renewed meanwhile must not be undone.
+            self.reread()
+        self._cookies.update(changed)
+        self._secrets.update(changed.values())
+        self.generation += 1
+        if self._on_rotate is not None:
+            try:
+                self._on_rotate(self.cookies)
+            except OSError as exc:
+                # The call itself went well and must not look as if it had failed.
+                _log.warning("rotated cookies could not be kept: %s", exc.strerror or exc)
 
     def masked(self, text: str) -> str:
         """Return *text* without any value that this session ever had, and without addresses: one may be signed."""
-        text = _ADDRESS.sub("<address>", text)
+        return self.without_secrets(_ADDRESS.sub("<address>", text))
+
+    def without_secrets(self, text: str) -> str:
+        """Return *text* without any value that this session ever had."""
         for secret in sorted(self._secrets, key=len, reverse=True):
             if len(secret) >= _SHORTEST_SECRET:
                 text = text.replace(secret, _MASK)
         return text
+
+
+def is_cookie(name: str) -> bool:
+    """Whether this is the name of one of a session's cookies, with hyphens."""
+    return _OURS.fullmatch(name) is not None
 
 
 def canonical(name: str) -> str:
@@ -119,7 +201,7 @@ def load_credentials(path: Path) -> dict[str, str]:
     try:
         content = msgspec.json.decode(path.read_bytes())
     except FileNotFoundError as exc:
-        raise AuthenticationError(f"no credentials at {path}; `ap accounts add` makes them") from exc
+        raise AuthenticationError(f"no credentials at {path}: `ap login NAME` makes them") from exc
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not JSON"
         raise AuthenticationError(f"the credentials at {path} cannot be read: {reason}") from exc
@@ -164,9 +246,16 @@ def _rotation(line: str) -> tuple[str, str]:
     name, _, value = pair.strip().partition("=")
     name, value = canonical(name.strip()), value.strip()
     expired = any(_expires(attribute) for attribute in attributes)
-    if expired or not value or not _OURS.fullmatch(name) or not _SENDABLE.fullmatch(value):
-        return "", ""
-    return name, value
+    return ("", "") if expired or not value or not _is_ours(name, value) else (name, value)
+
+
+def _is_ours(name: str, value: str) -> bool:
+    return bool(_OURS.fullmatch(name) and _SENDABLE.fullmatch(value))
+
+
+def _suffix(name: str) -> str:
+    """Return what tells a cookie's marketplace, ``""`` for one that all have."""
+    return "" if name.startswith("session-") else name.rpartition("-")[2]
 
 
 def _expires(attribute: str) -> bool:

@@ -57,6 +57,52 @@ class Lenient(Generic[T]):
             return msgspec.convert(_without_nulls(_ANY.decode(body)), self._kind, strict=False)
 
 
+class Unrecorded(Lenient[T]):
+    """A decoder of an answer that nobody wrote down.
+
+    JSON of another shape than the expected one is as good as an empty answer: the status has said that it was done.
+    Only what it says under the names in *keep* must be understood, for that is where a failure would stand.
+    """
+
+    def __init__(self, kind: type[T], *, keep: tuple[str, ...]) -> None:
+        super().__init__(kind)
+        self._keep = keep
+
+    def decode(self, body: bytes, /) -> T:
+        """Return the struct, empty but for *keep* where the answer is another.
+
+        Raises:
+            msgspec.DecodeError: not JSON, or what must be understood cannot be.
+        """
+        try:
+            return super().decode(body)
+        except msgspec.ValidationError:
+            said = _ANY.decode(body)
+            kept = {name: said[name] for name in self._keep if said.get(name)} if isinstance(said, dict) else {}
+            return msgspec.convert(_without_nulls(kept), self._kind, strict=False)
+
+
+class Perhaps(Generic[T]):
+    """A decoder of an answer that some say is the struct and others say is empty."""
+
+    def __init__(self, reply: Reply[T]) -> None:
+        self._reply = reply
+
+    def __repr__(self) -> str:
+        return f"Perhaps({self._reply!r})"
+
+    def decode(self, body: bytes, /) -> T | None:
+        """Return the struct, ``None`` for JSON of another shape.
+
+        Raises:
+            msgspec.DecodeError: not JSON.
+        """
+        try:
+            return self._reply.decode(body)
+        except msgspec.ValidationError:
+            return None
+
+
 class Raw:
     """The reply of a call whose body is not JSON: the bytes themselves."""
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from ap_remote.wire._base import Lenient, Wire, Word
+from ap_remote.wire._base import Lenient, Perhaps, Unrecorded, Wire, Word
 
 FILE: Final = "FILE"
 FOLDER: Final = "FOLDER"
@@ -195,12 +195,33 @@ class NodePage(Wire, frozen=True, kw_only=True):
 class Bulk(Wire, frozen=True, kw_only=True):
     """What a call on many nodes answers: failures by id, with status 200.
 
-    Recorded for purge; assumed for trash, restore and album members, whose answers nobody wrote down (inferred).
+    Recorded for purge; assumed for trash, restore, members and the family vault, whose answers nobody wrote down
+    (inferred). Where they carry the nodes as they are now, those are kept.
     """
 
     error_map: dict[str, Word] = msgspec.field(default_factory=dict)
+    data: tuple[Node, ...] = ()
+    count: int | None = None
+
+
+class Properties(Wire, frozen=True, kw_only=True):
+    """What one owner keeps with a node."""
+
+    data: dict[str, Word] = msgspec.field(default_factory=dict)
+    count: int | None = None
+
+
+class Property(Wire, frozen=True, kw_only=True):
+    """One property. ``location`` is its address on the service; nobody here asks for it."""
+
+    key: str | None = None
+    value: Word = None
+    location: str | None = None
 
 
 NODE: Final = Lenient(Node)
+PERHAPS_NODE: Final = Perhaps(NODE)
 NODE_PAGE: Final = Lenient(NodePage)
-BULK: Final = Lenient(Bulk)
+BULK: Final = Unrecorded(Bulk, keep=("errorMap",))
+PROPERTIES: Final = Lenient(Properties)
+PROPERTY: Final = Lenient(Property)

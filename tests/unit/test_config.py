@@ -141,3 +141,21 @@ def test_an_account_is_removed_and_the_others_stay(environ, write):
 def test_what_is_not_there_cannot_be_removed(environ):
     with pytest.raises(ConfigError):
         config.remove_account(config.load(environ), "home")
+
+
+def test_an_account_may_keep_its_cookies_in_the_keyring(environ):
+    settings = config.add_account(config.load(environ), Account(name="home", tld="com", store="keyring"))
+    assert config.load(environ).account("home").store == "keyring"
+    assert "file" not in settings.file.read_text("utf-8")
+
+
+def test_cookies_are_kept_in_one_of_two_places(environ, write):
+    write('[accounts.home]\nstore = "cloud"')
+    with pytest.raises(ConfigError, match="'file' or 'keyring'"):
+        config.load(environ)
+
+
+def test_what_is_loaded_while_it_is_recorded_says_so(environ, tmp_path):
+    with config.recorded(tmp_path / "truth", keep_names=True):
+        assert config.load(environ).record == config.Recording(folder=tmp_path / "truth", keep_names=True)
+    assert config.load(environ).record is None

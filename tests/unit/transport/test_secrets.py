@@ -5,14 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import pickle
+import re
+import ssl
+import traceback
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_httpx import HTTPXMock
 
+import ap_remote
 from ap_remote.api import account, content, nodes, trash
 from ap_remote.errors import RemoteError
-from ap_remote.transport import Hosts, Retry, Session, Transport
+from ap_remote.transport import Breaker, Discovery, FileStore, Hosts, Pacer, Retry, Session, Transport
+from ap_remote.transport.recording import Recorder
+from tests.unit.transport.amazon import REFRESH, TOKEN, Amazon, Answer
 
 SECRETS = ("canary", "Atza|", "X-Amz-Signature", "storage.example.com/")
 SIGNED = "https://storage.example.com/canary-path?X-Amz-Algorithm=AWS4&X-Amz-Signature=canary-signature"
@@ -25,6 +34,8 @@ def said(error: BaseException) -> str:
     while seen is not None:
         chain += [str(seen), repr(seen), repr(vars(seen))]
         seen = seen.__cause__ or seen.__context__
+    chain += traceback.format_exception(error)
+    chain += traceback.format_exception(pickle.loads(pickle.dumps(error))) if isinstance(error, RemoteError) else []
     return "\n".join(chain)
 
 
@@ -139,3 +150,131 @@ async def test_others_who_use_the_same_libraries_keep_their_logs(
     caplog.set_level(logging.INFO)
     logging.getLogger("httpx").info("HTTP Request: %s", "of somebody else")
     assert "of somebody else" in caplog.text
+
+
+RENEWABLE = {
+    "session-id": "canary-111-2222222-3333333",
+    "ubid-main": "canary-444-5555555-6666666",
+    "at-main": "Atza|canary-old",
+    "sess-at-main": "Atza|canary-refresh-1",
+}
+PAGE = b"<html>canary captcha Atza|canary</html>"
+
+
+def answers(*kinds: Answer) -> Any:
+    waiting = list(kinds)
+    return lambda request: waiting.pop(0) if waiting else (401, {"Message": "canary"})
+
+
+@pytest.mark.parametrize(
+    "refresh",
+    [
+        None,
+        (200, {"response": {"tokens": {"cookies": [{"Name": "at-main", "Value": ["canary"]}]}}}),
+        (200, {"response": "canary"}),
+        (200, b"canary"),
+        (200, PAGE),
+        (401, {"message": "no: Atza|canary-refresh-1", "source_token": "Atza|canary-refresh-1"}),
+        (500, {"message": "no: Atza%7Ccanary-refresh-1"}),
+        (302, b"", {"location": "/ap/signin?canary=Atza|canary"}),
+        (307, b"", {"location": "https://canary.example.com/?Atza|canary"}),
+    ],
+)
+async def test_a_renewal_shows_nothing_whether_it_succeeds_or_not(
+    retry: Retry, tmp_path: Path, caplog: pytest.LogCaptureFixture, refresh: Answer | None
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    amazon = Amazon(None, sess=RENEWABLE["sess-at-main"], tokens=True)
+    if refresh is not None:
+        amazon.refresh = answers(refresh)
+    store = FileStore(tmp_path / "credentials.json")
+    store.save(RENEWABLE)
+    session = Session(store.load(), Hosts.for_marketplace("com"), on_rotate=store.save, reread=store.load)
+    record = Recorder(tmp_path / "recording")
+    shown: list[str] = []
+    uploading = content.upload_simple("a", "p" * 22, b"canary")
+    async with Transport(session, app=amazon, retry=retry, lock=tmp_path / "lock", record=record) as transport:
+        for call in (uploading, account.info()):
+            try:
+                await transport.send(call)
+            except RemoteError as exc:
+                shown.append(said(exc))
+        shown += [repr(transport), repr(session), repr(transport._renewal), repr(vars(transport._renewal.steps()))]
+    assert amazon.asked(REFRESH) or refresh is None
+    kept = [each.read_text() for each in sorted((tmp_path / "recording").rglob("*")) if each.is_file()]
+    everything = "\n".join([caplog.text, *shown, *kept])
+    assert "ap/exchangetoken/refresh" in caplog.text
+    for secret in ("canary", "Atza"):
+        assert secret not in everything
+
+
+async def test_an_access_token_shows_nowhere(retry: Retry, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    caplog.set_level(logging.DEBUG)
+    amazon = Amazon(RENEWABLE["at-main"], tokens=True)
+    session = Session(RENEWABLE, Hosts.for_marketplace("com"))
+    shown = []
+    record = Recorder(tmp_path / "recording")
+    async with Transport(session, app=amazon, retry=retry, record=record) as transport:
+        await transport.send(content.upload_simple("a", "p" * 22, b"x"))
+        assert amazon.token is not None
+        echo = {"message": f"no: {amazon.token}"}
+        amazon.refresh = answers((400, echo))
+        amazon.overrides = {"/cdproxy/nodes": [(400, echo)] + [(401, echo)] * 9, TOKEN: [(200, echo)]}
+        for _ in range(2):
+            with pytest.raises(RemoteError) as caught:
+                await transport.send(content.upload_simple("a", "p" * 22, b"x"))
+            shown.append(said(caught.value))
+        shown += [repr(transport), repr(transport._renewal), repr(transport._renewal.credentials(content=True)[1])]
+    kept = [each.read_text() for each in sorted((tmp_path / "recording").rglob("*")) if each.is_file()]
+    assert "photos/auth/token" in caplog.text
+    assert "canary" not in "\n".join([caplog.text, *shown, *kept])
+
+
+async def test_a_page_for_robots_and_a_pause_show_nothing(
+    session: Session, retry: Retry, httpx_mock: HTTPXMock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    httpx_mock.add_response(status_code=503, content=PAGE, headers={"content-type": "text/html"})
+    shown = []
+    async with Transport(session, retry=retry, pacer=Pacer.unlimited(), breaker=Breaker()) as transport:
+        for _ in range(2):
+            with pytest.raises(RemoteError, match="robot") as caught:
+                await transport.send(account.info())
+            shown.append(said(caught.value))
+    assert "canary" not in "\n".join([caplog.text, *shown])
+
+
+async def test_the_file_of_hosts_has_no_secret_and_no_more_than_hosts(
+    session: Session, tmp_path: Path, httpx_mock: HTTPXMock, retry: Retry
+) -> None:
+    url = "https://content-na.drive.amazonaws.com/cdproxy/?canary=Atza|canary"
+    httpx_mock.add_response(json={"contentUrl": url, "region": "canary", "countryAtSignup": "canary"})
+    file = tmp_path / "endpoint.json"
+    discovery = Discovery(file, session.hosts)
+    async with Transport(session, retry=retry, discovery=discovery) as transport:
+        await discovery.settle(session, transport.send, force=True)
+    content_host = '"content_url":"https://content-na.drive.amazonaws.com/"'
+    assert content_host in await asyncio.to_thread(file.read_text)
+    assert "canary" not in await asyncio.to_thread(file.read_text)
+    assert "canary" not in repr(discovery)
+
+
+def test_certificates_are_always_verified(session: Session) -> None:
+    pool: Any = Transport(session)._client._transport
+    context = pool._pool._ssl_context
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
+    root = Path(ap_remote.__file__).parent
+    sources = {each: each.read_text("utf-8") for each in root.rglob("*.py")}
+    assert len(sources) > 50
+    loose = re.compile(r"\bverify=|CERT_NONE|check_hostname|_create_unverified|CERT_OPTIONAL")
+    assert [each.name for each, text in sources.items() if loose.search(text)] == []
+
+
+async def test_an_agent_is_named_honestly(session: Session, httpx_mock: HTTPXMock, retry: Retry) -> None:
+    httpx_mock.add_response(json={})
+    async with Transport(session, retry=retry) as transport:
+        await transport.send(account.info())
+    assert re.fullmatch(
+        r"Mozilla/5\.0 \(compatible; ap-remote/[\d.]+\)", httpx_mock.get_requests()[0].headers["user-agent"]
+    )

@@ -145,6 +145,7 @@ def test_a_marketplace_has_its_hosts(tld: str, region: str) -> None:
         metadata=f"https://www.amazon.{tld}/drive/v1/",
         content=f"https://content-{region}.drive.amazonaws.com/",
         thumbnails=f"https://thumbnails-photos.amazon.{tld}/",
+        retail=f"https://www.amazon.{tld}/",
     )
 
 
@@ -195,6 +196,7 @@ def test_a_service_is_one_origin(url: str) -> None:
         metadata="http://127.0.0.1:8400/drive/v1/",
         content="http://127.0.0.1:8400/",
         thumbnails="http://127.0.0.1:8400/",
+        retail="http://127.0.0.1:8400/",
     )
 
 

@@ -1,0 +1,162 @@
+"""One request and its redirects: credentials on, and off again where they must not go."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from ap_remote.transport import faults, quiet
+from ap_remote.transport.asgi import ASGIApp, ASGITransport
+from ap_remote.transport.retry import Failure
+from ap_remote.transport.session import Shown
+
+if TYPE_CHECKING:
+    from ap_remote.transport.body import Upload
+    from ap_remote.transport.call import Call
+    from ap_remote.transport.session import Session
+
+Credentials = Callable[[bool], tuple[dict[str, str], Shown]]
+"""From whether the content host is asked to the headers that say who asks."""
+
+_log: Final = logging.getLogger("ap_remote.transport")
+
+HOPS: Final = 5
+"""Redirects followed for one call."""
+TIMEOUT: Final = httpx.Timeout(connect=15.0, read=60.0, write=60.0, pool=120.0)
+_LIMITS: Final = httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=30.0)
+_AGENT: Final = "Mozilla/5.0 (compatible; ap-remote/0.1)"
+_JSON: Final = "application/json"
+_SIGNATURE: Final = ("x-amz-algorithm", "x-amz-signature")
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+
+
+class Answer:
+    """An answer, still open, and the credentials that brought it; ``None`` where none were shown."""
+
+    def __init__(self, response: httpx.Response, shown: Shown | None) -> None:
+        self.response = response
+        self.shown = shown
+
+
+class Sender:
+    """Sends one request at a time, as often as it is told.
+
+    Args:
+        session: its hosts are the only ones that ever get credentials.
+        credentials: what says who asks.
+        app: an ASGI application to speak to instead of the network.
+        timeout: per phase of a request, in seconds.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        credentials: Credentials,
+        *,
+        app: ASGIApp | None,
+        timeout: httpx.Timeout | float,
+    ) -> None:
+        self._session = session
+        self._credentials = credentials
+        self.client = httpx.AsyncClient(
+            transport=None if app is None else ASGITransport(app),
+            timeout=timeout,
+            limits=_LIMITS,
+            follow_redirects=False,
+            headers={"user-agent": _AGENT},
+            # A proxy from the environment is for the outside; it cannot reach a service on this machine.
+            trust_env=urlsplit(session.hosts.metadata).hostname not in _LOOPBACK,
+            cookies=_no_jar(),
+        )
+
+    async def send(self, call: Call[Any], extra: Mapping[str, str], upload: Upload | None) -> Answer | Failure:
+        """Send a request, follow where it leads, and return the answer whatever its status.
+
+        Args:
+            call: what to ask.
+            extra: headers beside the call's own, on every hop.
+            upload: the body, if it has one.
+
+        Raises:
+            httpx.HTTPError: the connection broke.
+            httpx.InvalidURL: an address is none.
+        """
+        url = self._url(call)
+        if url.scheme not in ("https", urlsplit(self._session.hosts.metadata).scheme):
+            return faults.undecodable(ValueError("the service names an unprotected address"))
+        for _ in range(HOPS + 1):
+            headers, shown = self._identity(url, call)
+            request = self._request(call, url, {**extra, **headers}, upload)
+            with quiet.ours():
+                response = await self.client.send(request, stream=True)
+            if shown is not None:
+                self._session.absorb(response.headers.get_list("set-cookie"))
+            if not response.has_redirect_location:
+                return Answer(response, shown)
+            await response.aclose()
+            onward = url.join(response.headers["location"])
+            if _asks_to_sign_in(onward):
+                return faults.sign_in(shown)
+            if call.method != "GET":
+                return faults.undecodable(ValueError(f"a {call.method} was sent elsewhere ({response.status_code})"))
+            if onward.scheme not in ("https", url.scheme):
+                return faults.undecodable(ValueError("a redirect leads to an unprotected address"))
+            if not self._is_trusted(onward, call):
+                _log.debug("%s goes on without credentials to %s", call.title, onward.host)
+            url = onward
+        return faults.undecodable(ValueError(f"more than {HOPS} redirects"))
+
+    def _url(self, call: Call[Any]) -> httpx.URL:
+        if call.address is not None:
+            return httpx.URL(call.address.url)
+        whole = self._session.addressed(call)
+        return httpx.URL(self._session.hosts.base(whole.host) + whole.path, params=whole.params)
+
+    def _request(
+        self, call: Call[Any], url: httpx.URL, extra: Mapping[str, str], upload: Upload | None
+    ) -> httpx.Request:
+        headers = {"accept": "*/*" if call.raw else _JSON, **call.headers, **extra}
+        if call.json is not None:
+            headers["content-type"] = _JSON
+        if upload is not None:
+            headers["content-length"] = str(upload.size)
+        return self.client.build_request(call.method, url, headers=headers, content=call.json or upload)
+
+    def _identity(self, url: httpx.URL, call: Call[Any]) -> tuple[dict[str, str], Shown | None]:
+        if not self._is_trusted(url, call):
+            return {}, None
+        hosts = self._session.hosts
+        # A service of one's own plays all hosts on one origin: there the call alone says which is meant.
+        apart = _origin_of(hosts.content) != _origin_of(hosts.metadata)
+        return self._credentials(_origin(url) == _origin_of(hosts.content) if apart else call.host == "content")
+
+    def _is_trusted(self, url: httpx.URL, call: Call[Any]) -> bool:
+        """Whether credentials may go there: one of our hosts, and no address that is a credential itself."""
+        if call.address is not None or any(key.lower() in _SIGNATURE for key in url.params):
+            return False
+        bases = msgspec.structs.astuple(self._session.hosts)
+        return _origin(url) in {_origin_of(base) for base in bases if base}
+
+
+def _no_jar() -> Any:
+    """Return a cookie jar that keeps nothing: the session alone decides which cookies go where."""
+    from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _origin_of(base: str) -> tuple[str, str, int | None]:
+    return _origin(httpx.URL(base))
+
+
+def _asks_to_sign_in(url: httpx.URL) -> bool:
+    return url.path.startswith(("/ap/signin", "/ap/register", "/ap/cvf", "/ap/mfa"))
