@@ -12,6 +12,7 @@
       AmbiguousError                + LookupError          several entries answer to one path
       NotInTrashError                                      delete for ever needs a trashed entry
       InvalidNameError              + ValueError
+      LimitError                    + ValueError           more, or longer, than the service takes
       QuerySyntaxError              + ValueError           carries the text and the position
       UnsupportedError                                     the remote lacks this ability
       AuthenticationError           + PermissionError      expired or missing credentials, never retried
@@ -180,6 +181,12 @@ class InvalidNameError(RemoteError, ValueError):
         super().__init__(f"not a valid name: {shown!r}: {reason}")
         self.name = name
         self.reason = reason
+
+
+class LimitError(RemoteError, ValueError):
+    """More, or longer, than the service takes. Said before anything is sent."""
+
+    exit_code = 2
 
 
 class QuerySyntaxError(RemoteError, ValueError):

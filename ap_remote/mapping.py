@@ -101,7 +101,7 @@ def entry(node: Node, *, path: str) -> Entry:
         owner_id=node.owner_id,
         favorite=node.settings.favorite,
         hidden=node.settings.hidden,
-        description=node.description,
+        description=node.description or None,
         labels=tuple(dict.fromkeys((*node.labels, *node.keywords))),
         things=node.things,
         media=media(content),

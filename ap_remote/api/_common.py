@@ -6,16 +6,28 @@ from typing import Any, Final
 
 import msgspec
 
+from ap_remote.api import limits
+from ap_remote.query import Language
+
 V2: Final = {"resourceVersion": "V2", "ContentType": "JSON"}
 """Without it albums and other newer nodes cannot be seen. In the query of a read, in the body of a write."""
 
 READ: Final = {"asset": "ALL", "tempLink": "false", **V2}
-LIMIT: Final = 200
+LIMIT: Final = limits.PAGE
 """Rows in a page; the service gives no more."""
 
 
-def listing(filters: str, sort: str | None, limit: int, offset: int | None, token: str | None) -> dict[str, str]:
-    """Return the parameters of a listing. With a *token* the offset is left out: the token knows where it stands."""
+def listing(
+    filters: str, sort: str | None, limit: int, offset: int | None, token: str | None, *, language: Language = "nodes"
+) -> dict[str, str]:
+    """Return the parameters of a listing. With a *token* the offset is left out: the token knows where it stands.
+
+    Raises:
+        LimitError: too many rows, rows beyond the wall, or an order that the endpoint does not know.
+    """
+    limits.page(limit, None if token is not None else offset, wall=limits.WALL if language == "nodes" else None)
+    if sort:
+        limits.sort(sort, language)
     params = {**READ, "limit": str(limit)}
     if filters:
         params["filters"] = filters

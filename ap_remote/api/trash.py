@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from ap_remote.api import limits
 from ap_remote.api._common import LIMIT, body, listing
-from ap_remote.transport.call import Call
-from ap_remote.wire.nodes import BULK, NODE_PAGE, Bulk, NodePage
+from ap_remote.transport.call import Call, segment
+from ap_remote.wire.nodes import BULK, NODE, NODE_PAGE, Bulk, Node, NodePage
 
-BATCH: Final = 50
+BATCH: Final = limits.BATCH
 """Ids in one call; the service refuses more."""
 TRASHED: Final = "kind:(FILE* OR FOLDER*) AND status:(TRASH*)"
 """What the site itself asks for. Albums are not among it."""
@@ -32,9 +33,9 @@ def trash(ids: Sequence[str]) -> Call[Bulk]:
     """Put nodes in the trash; a folder takes all below it along.
 
     Raises:
-        ValueError: more than :data:`BATCH` ids, or none.
+        LimitError: more than :data:`BATCH` ids, or none.
     """
-    fields = {"recurse": "true", "op": "add", "filters": "", "conflictResolution": "RENAME", "value": _batch(ids)}
+    fields = {"recurse": "true", "op": "add", "filters": "", "conflictResolution": "RENAME", "value": limits.batch(ids)}
     return _change("PATCH", "trash", fields, idempotent=True)
 
 
@@ -42,9 +43,9 @@ def restore(ids: Sequence[str]) -> Call[Bulk]:
     """Take nodes out of the trash; the service gives another name where theirs is taken.
 
     Raises:
-        ValueError: more than :data:`BATCH` ids, or none.
+        LimitError: more than :data:`BATCH` ids, or none.
     """
-    fields = {"recurse": "true", "op": "remove", "conflictResolution": "RENAME", "value": _batch(ids)}
+    fields = {"recurse": "true", "op": "remove", "conflictResolution": "RENAME", "value": limits.batch(ids)}
     return _change("PATCH", "trash", fields, idempotent=True)
 
 
@@ -54,16 +55,24 @@ def purge(ids: Sequence[str]) -> Call[Bulk]:
     It is not idempotent: a second attempt would report what the first one removed as unknown.
 
     Raises:
-        ValueError: more than :data:`BATCH` ids, or none.
+        LimitError: more than :data:`BATCH` ids, or none.
     """
-    return _change("POST", "bulk/nodes/purge", {"recurse": "false", "nodeIds": _batch(ids)}, idempotent=False)
+    return _change("POST", "bulk/nodes/purge", {"recurse": "false", "nodeIds": limits.batch(ids)}, idempotent=False)
+
+
+def trash_one(node_id: str) -> Call[Node]:
+    """Put a single node in the trash: the form that the apps use."""
+    return _single("PUT", f"trash/{segment(limits.an_id(node_id))}", node_id)
+
+
+def restore_one(node_id: str) -> Call[Node]:
+    """Take a single node out of the trash. A taken name is a conflict here: there is no word for renaming."""
+    return _single("POST", f"trash/{segment(limits.an_id(node_id))}/restore", node_id)
 
 
 def _change(method: Any, path: str, fields: dict[str, Any], *, idempotent: bool) -> Call[Bulk]:
     return Call(method=method, path=path, json=body(fields), reply=BULK, idempotent=idempotent)
 
 
-def _batch(ids: Sequence[str]) -> list[str]:
-    if not 0 < len(ids) <= BATCH:
-        raise ValueError(f"between 1 and {BATCH} ids go into one call, not {len(ids)}")
-    return list(ids)
+def _single(method: Any, path: str, node_id: str) -> Call[Node]:
+    return Call(method=method, path=path, json=body({}), reply=NODE, idempotent=True, subject=f"id:{node_id}")

@@ -18,11 +18,22 @@ from ap_remote import mapping
 from ap_remote.api import account, content, nodes
 from ap_remote.backends import amazon_download, amazon_search
 from ap_remote.backends.amazon_albums import Albums, member
+from ap_remote.backends.amazon_archive import Archives
+from ap_remote.backends.amazon_assets import Assets
+from ap_remote.backends.amazon_changes import Changes
+from ap_remote.backends.amazon_covers import Covers
+from ap_remote.backends.amazon_digests import Digests
+from ap_remote.backends.amazon_download import Downloads
+from ap_remote.backends.amazon_family import Family
 from ap_remote.backends.amazon_move import Move
+from ap_remote.backends.amazon_offline import Offline
+from ap_remote.backends.amazon_parents import Parents
+from ap_remote.backends.amazon_people import People
 from ap_remote.backends.amazon_trash import Bin
 from ap_remote.backends.amazon_tree import Sleep, Tree, writable
-from ap_remote.backends.amazon_upload import Upload
+from ap_remote.backends.amazon_upload import Upload, Uploads
 from ap_remote.backends.amazon_views import ViewSource
+from ap_remote.backends.amazon_words import Words
 from ap_remote.backends.views import is_directory
 from ap_remote.cache import NodeCache
 from ap_remote.errors import (
@@ -42,7 +53,9 @@ if TYPE_CHECKING:
     from ap_remote.transport.client import Transport
 
 
-class AmazonPhotosRemote(Remote):
+class AmazonPhotosRemote(
+    Changes, Offline, People, Family, Words, Parents, Covers, Downloads, Uploads, Assets, Archives, Digests, Remote
+):
     """An account at Amazon Photos, or at a service that speaks as it does. Nothing is opened before the first verb.
 
     Args:
@@ -118,7 +131,7 @@ class AmazonPhotosRemote(Remote):
             raise IsFolderError(entry.path)
         wanted = span or ByteRange()
         try:
-            async with aclosing(amazon_download.pieces(self._transport, entry, wanted)) as pieces:
+            async with aclosing(amazon_download.pieces(self._transport, entry, wanted, facts=self._facts)) as pieces:
                 async for piece in pieces:
                     yield piece
         except amazon_download.OutdatedError:
@@ -126,7 +139,7 @@ class AmazonPhotosRemote(Remote):
             entry = await self._tree.ask(entry.id)
         else:
             return
-        async with aclosing(amazon_download.pieces(self._transport, entry, wanted)) as pieces:
+        async with aclosing(amazon_download.pieces(self._transport, entry, wanted, facts=self._facts)) as pieces:
             async for piece in pieces:
                 yield piece
 
@@ -143,7 +156,15 @@ class AmazonPhotosRemote(Remote):
     ) -> Entry:
         """Upload one file; md5 and size of what is stored are compared with what was sent."""
         place = _writable(path)
-        upload = Upload(self._tree, source, place, if_exists=if_exists, duplicates=duplicates, taken=taken)
+        upload = Upload(
+            self._tree,
+            source,
+            place,
+            if_exists=if_exists,
+            duplicates=duplicates,
+            taken=taken,
+            parts_from=self.parts_from,
+        )
         return await upload.run()
 
     async def trash(self, *targets: Ref) -> Sequence[Outcome]:

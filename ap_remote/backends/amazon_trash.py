@@ -184,17 +184,22 @@ class Bin:
         results: dict[str, Entry | RemoteError | None] = {key: each for key, each in entries.items() if done(each)}
         wanted = [each for each in entries if each not in results]
         failures: dict[str, RemoteError] = {}
+        told: dict[str, Node] = {}
         for batch in _batches(wanted):
-            failures |= await self._send(batch, make, entries)
+            failures |= await self._send(batch, make, entries, told)
         good = [entries[each] for each in wanted if each not in failures]
         results |= failures
-        results |= await self._keep(action, good)
+        results |= await self._keep(action, good, told)
         return results
 
     async def _send(
-        self, ids: Sequence[str], make: Callable[[Sequence[str]], Call[Bulk]], entries: dict[str, Entry]
+        self,
+        ids: Sequence[str],
+        make: Callable[[Sequence[str]], Call[Bulk]],
+        entries: dict[str, Entry],
+        told: dict[str, Node],
     ) -> dict[str, RemoteError]:
-        """Send one batch and return what failed of it."""
+        """Send one batch and return what failed of it; nodes that the answer carries go into *told*."""
         try:
             answer = await self._tree.transport.send(make(ids))
         except AuthenticationError:
@@ -207,8 +212,9 @@ class Bin:
             # One bad id fails the whole call; by themselves the others pass.
             failures: dict[str, RemoteError] = {}
             for each in ids:
-                failures |= await self._send([each], make, entries)
+                failures |= await self._send([each], make, entries, told)
             return failures
+        told.update((node.id, node) for node in answer.data)
         return {
             each: _refused(entries[each], code) for each, code in answer.error_map.items() if each in entries and code
         }
@@ -218,25 +224,35 @@ class Bin:
         now = await self._tree.ask_many(ids)
         return {each: error for each, found in now.items() if isinstance(found, Entry)}
 
-    async def _keep(self, action: Action, good: Sequence[Entry]) -> dict[str, Entry | RemoteError | None]:
+    async def _keep(
+        self, action: Action, good: Sequence[Entry], told: dict[str, Node]
+    ) -> dict[str, Entry | RemoteError | None]:
         """Write the new state of what was done into the cache, and return it by id."""
         tree = self._tree
         if action == "delete":
             tree.cache.remove([each.id for each in good], written=tree.clock())
             return {each.id: None for each in good}
         if action == "trash":
-            binned = [msgspec.structs.replace(each, status=Status.TRASHED) for each in good]
+            said = _said(told, Status.TRASHED)
+            binned = [
+                msgspec.structs.replace(said.get(each.id, each), path=each.path, status=Status.TRASHED) for each in good
+            ]
             tree.wrote(*binned)
             return {each.id: each for each in binned}
-        return await self._restored(good)
+        return await self._restored(good, _said(told, Status.AVAILABLE))
 
-    async def _restored(self, good: Sequence[Entry]) -> dict[str, Entry | RemoteError | None]:
-        """Ask what became of restored nodes: the service may have changed a name, or revived folders above."""
+    async def _restored(self, good: Sequence[Entry], said: dict[str, Entry]) -> dict[str, Entry | RemoteError | None]:
+        """Tell what became of restored nodes: the service may have changed a name, or revived folders above.
+
+        What the answer said already (*said*) is not asked again.
+        """
         tree = self._tree
-        await tree.ask_nodes(await self._binned_above(good))
-        results: dict[str, Entry | RemoteError | None] = {}
-        waiting = [each.id for each in good]
-        for pause in (*_LAG, None):
+        await tree.ask_nodes(await self._binned_above([said.get(each.id, each) for each in good]))
+        back = [said[each.id] for each in good if each.id in said]
+        tree.wrote(*back)
+        results: dict[str, Entry | RemoteError | None] = {each.id: each for each in await tree.locate(back)}
+        waiting = [each.id for each in good if each.id not in said]
+        for pause in (*_LAG, None) if waiting else ():
             now = await tree.ask_many(waiting, truth=True)
             results |= now
             waiting = [key for key, each in now.items() if isinstance(each, Entry) and each.status is Status.TRASHED]
@@ -268,6 +284,12 @@ def _trashed(target: NodeId, found: Entry | RemoteError) -> Entry | RemoteError:
     if isinstance(found, Entry) and found.status is not Status.TRASHED:
         return NotInTrashError(str(target))
     return found
+
+
+def _said(told: dict[str, Node], status: Status) -> dict[str, Entry]:
+    """Return the nodes of an answer that are in the state in which they should be."""
+    entries = [mapping.entry(node, path="") for node in told.values()]
+    return {each.id: each for each in entries if each.status is status}
 
 
 def _refused(entry: Entry, code: object) -> RemoteError:

@@ -266,6 +266,7 @@ class Tree:
         return await synchronise(
             self.transport.send,
             self.cache,
+            stream=self.transport.stream,
             progress=progress,
             wait=wait,
             since=since,

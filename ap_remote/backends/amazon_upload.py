@@ -1,4 +1,8 @@
-"""One file to the service: hashed first, compared afterwards, and never sent twice on a guess."""
+"""One file to the service: hashed first, compared afterwards, and never sent twice on a guess.
+
+The way is ``v2/upload``. Where an account has none, which is remembered, it is the older ``cdproxy/nodes``; in parts
+only above a size that the caller names.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,11 @@ import msgspec
 
 from ap_remote import mapping, query
 from ap_remote.api import content, nodes
+from ap_remote.api import parts as parts_api
+from ap_remote.backends.amazon_ability import Ability
+from ap_remote.backends.amazon_digests import look_up
+from ap_remote.backends.amazon_facts import Facts
+from ap_remote.backends.amazon_parts import Parts
 from ap_remote.errors import (
     AlreadyExistsError,
     DuplicateContentError,
@@ -20,19 +29,27 @@ from ap_remote.errors import (
     IsFolderError,
     NotFoundError,
     OutcomeUnknownError,
+    ProtocolError,
     TransportError,
     UnavailableError,
+    UnsupportedError,
 )
 from ap_remote.model import Entry, Kind, Status
 from ap_remote.remote import paths
-from ap_remote.wire._base import stamp
 
 if TYPE_CHECKING:
     from ap_remote.backends.amazon_tree import Tree
     from ap_remote.remote.base import Body, Duplicates, IfExists
     from ap_remote.transport.call import Call
     from ap_remote.wire.nodes import Node
+    from ap_remote.wire.parts import Started
 
+Look = Callable[[], Awaitable[Entry | None]]
+V2: Final = "upload by v2/upload"
+IN_PARTS: Final = "upload in parts"
+ASKED_FROM: Final = 2**20
+"""Bytes from which the service is asked whether it knows a content before it is sent. Below that, sending costs no more
+than asking, and the service refuses what it knows by itself (own choice)."""
 _PIECE: Final = 1 << 20
 _FIRST_LOOKS: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between looks for a file whose upload was answered by an error."""
@@ -67,6 +84,14 @@ def _measure_file(path: Path) -> Sum:
     return Sum(digest.hexdigest(), size)
 
 
+class Uploads(Ability):
+    """How files are sent."""
+
+    parts_from: int | None = None
+    """Bytes from which a file is sent in parts, resumable after a crash. ``None`` is never: nobody has shown that the
+    service takes them (uncertain)."""
+
+
 class Upload:
     """One ``put``: the body, the place, and the wishes."""
 
@@ -79,8 +104,11 @@ class Upload:
         if_exists: IfExists,
         duplicates: Duplicates,
         taken: datetime | None,
+        parts_from: int | None = None,
     ) -> None:
         self._tree = tree
+        self._facts = Facts(tree.cache, tree.clock)
+        self._parts_from = parts_from
         self._source = source
         self._path = path
         self._overwrite = if_exists == "overwrite"
@@ -120,7 +148,21 @@ class Upload:
         try:
             return await self._create(parent, name)
         except NotFoundError as exc:
-            raise NotFoundError(parent.path) from exc
+            return await self._create_elsewhere(parent, name, exc)
+
+    async def _create_elsewhere(self, parent: Entry, name: str, refusal: NotFoundError) -> Entry:
+        """Create a file the older way, where the folder is there and it is the upload service that is not.
+
+        Raises:
+            NotFoundError: it is the folder after all.
+        """
+        try:
+            await self._tree.ask(parent.id)
+            entry = await self._create_simple(parent, name)
+        except NotFoundError:
+            raise NotFoundError(parent.path) from refusal
+        self._facts.learn(V2, offered=False)
+        return entry
 
     def _accepted(self, there: Entry | None, cause: Exception | None = None) -> Entry | None:
         """Return what is at the path, if it may be replaced."""
@@ -135,7 +177,8 @@ class Upload:
     async def _refuse_twin(self, there: Entry | None) -> None:
         """Raise if the account is known to hold these bytes, before one is sent.
 
-        The cache may be old, so the service is asked whether its node is still what it was.
+        The cache may be old, so the service is asked whether its node is still what it was; and for a large file,
+        whether it knows one that the cache does not.
         """
         for twin in self._tree.cache.by_md5(self._sum.md5):
             if there is not None and twin.id == there.id:
@@ -146,46 +189,108 @@ class Upload:
                 continue
             if now.md5 == self._sum.md5 and now.status is Status.AVAILABLE:
                 raise DuplicateContentError(self._path, now.id)
+        if self._sum.size < ASKED_FROM or self._tree.cache.completed_since(self._tree.since()):
+            return
+        found = (await look_up(self._tree, self._facts, [self._sum.md5])).get(self._sum.md5)
+        if found is not None and (there is None or found.id != there.id):
+            raise DuplicateContentError(self._path, found.id)
 
     async def _create(self, parent: Entry, name: str) -> Entry:
+        if self._facts.offers(V2) is False:
+            return await self._create_simple(parent, name)
+        wishes = content.wishes(suppress=self._suppress, taken=self._taken)
+        begin = parts_api.start(name, parent.id, md5=self._sum.md5, size=self._sum.size, wishes=wishes)
+        entry = await self._in_parts(begin, f"{parent.id}/{name}", new=True)
+        if entry is not None:
+            return entry
         call = content.upload(
             name,
             parent.id,
             self._source,
             md5=self._sum.md5,
             size=self._sum.size,
-            suppress_duplicates_check=self._keep,
+            suppress=self._suppress,
             taken=self._taken,
         )
         try:
-            entry = await self._send(call)
-        except DuplicateContentError as exc:
-            raise DuplicateContentError(self._path, exc.node_id) from exc
-        except (OutcomeUnknownError, UnavailableError) as exc:
-            patient = isinstance(exc, OutcomeUnknownError)
-            entry = await self._arrived(lambda: self._look(parent, name), exc, patient=patient)
+            entry = await self._sent(call, lambda: self._look(parent, name), patient=True)
+        except UnsupportedError:
+            self._facts.learn(V2, offered=False)
+            return await self._create_simple(parent, name)
+        return await self._checked(entry, new=True)
+
+    async def _create_simple(self, parent: Entry, name: str) -> Entry:
+        """Create a file the older way; its capture time is what the file itself says."""
+        call = content.upload_simple(
+            name, parent.id, self._source, size=self._sum.size, suppress_duplicates_check=self._keep
+        )
+        entry = await self._sent(call, lambda: self._look(parent, name), patient=True)
         return await self._checked(entry, new=True)
 
     async def _replace(self, there: Entry | None) -> Entry:
         assert there is not None  # noqa: S101 - `run` comes here only with something to replace
-        call = content.overwrite(there.id, self._source, md5=self._sum.md5, size=self._sum.size)
-        params = dict(call.params)
-        if self._keep:
-            params["suppress"] = "DEDUPLICATION"
-        if self._taken is not None:
-            params["contentDate"] = stamp(self._taken)
-        call = msgspec.structs.replace(call, params=params)
         node_id = there.id
+        wishes = content.wishes(suppress=self._suppress, taken=self._taken)
+        begin = parts_api.start_overwrite(node_id, md5=self._sum.md5, size=self._sum.size, wishes=wishes)
+        entry = await self._in_parts(begin, node_id, new=False)
+        if entry is not None:
+            return entry
+        call = content.overwrite(
+            node_id,
+            self._source,
+            md5=self._sum.md5,
+            size=self._sum.size,
+            suppress=self._suppress,
+            taken=self._taken,
+        )
+        entry = await self._sent(call, lambda: self._ask(node_id), patient=False)
+        return await self._checked(entry, new=False)
+
+    async def _in_parts(self, begin: Call[Started], place: str, *, new: bool) -> Entry | None:
+        """Send the file in parts, if it is large enough for that and the service takes them; else return ``None``."""
+        if self._parts_from is None or self._sum.size < max(self._parts_from, 1):
+            return None
+        if self._facts.offers(IN_PARTS) is False:
+            return None
+        key = f"upload {place} {self._sum.md5}"
+        parts = Parts(self._tree, self._facts, key=key, source=self._source, size=self._sum.size, name=self._path)
         try:
-            entry = await self._send(call)
+            ticket = await parts.send(begin)
+        except UnsupportedError:
+            self._facts.learn(IN_PARTS, offered=False)
+            return None
+        except (NotFoundError, ProtocolError):
+            # No parts here, or no such folder; nothing was made, and the ordinary way will tell.
+            return None
+        except DuplicateContentError as exc:
+            raise DuplicateContentError(self._path, exc.node_id) from exc
+        call = parts_api.complete(ticket.node_id, ticket.upload_id, subject=self._path)
+        entry = await self._sent(call, lambda: self._ask(ticket.node_id), patient=True)
+        parts.done()
+        return await self._checked(entry, new=new)
+
+    @property
+    def _suppress(self) -> tuple[content.Suppress, ...]:
+        return ("DEDUPLICATION",) if self._keep else ()
+
+    async def _sent(self, call: Call[Node], look: Look, *, patient: bool) -> Entry:
+        """Send the bytes once and return what they became; where the end is uncertain, look instead of sending again.
+
+        Args:
+            call: with the body.
+            look: finds the file as the service has it now.
+            patient: keep looking for as long as a large file may take to appear.
+
+        Raises:
+            DuplicateContentError: with our path.
+            RemoteError: as the service refused it.
+        """
+        try:
+            return mapping.entry(await self._tree.transport.send(call), path=self._path)
         except DuplicateContentError as exc:
             raise DuplicateContentError(self._path, exc.node_id) from exc
         except (OutcomeUnknownError, UnavailableError) as exc:
-            entry = await self._arrived(lambda: self._look_again(node_id), exc, patient=False)
-        return await self._checked(entry, new=False)
-
-    async def _send(self, call: Call[Node]) -> Entry:
-        return mapping.entry(await self._tree.transport.send(call), path=self._path)
+            return await self._arrived(look, exc, patient=patient and isinstance(exc, OutcomeUnknownError))
 
     async def _look(self, parent: Entry, name: str) -> Entry | None:
         """Return the file of that name as the service lists it now."""
@@ -197,10 +302,13 @@ class Upload:
                 return mapping.entry(node, path=self._path)
         return None
 
-    async def _look_again(self, node_id: str) -> Entry | None:
-        return mapping.entry(await self._tree.transport.send(nodes.node(node_id)), path=self._path)
+    async def _ask(self, node_id: str) -> Entry | None:
+        try:
+            return mapping.entry(await self._tree.transport.send(nodes.node(node_id)), path=self._path)
+        except NotFoundError:
+            return None
 
-    async def _arrived(self, look: Callable[[], Awaitable[Entry | None]], error: Exception, *, patient: bool) -> Entry:
+    async def _arrived(self, look: Look, error: Exception, *, patient: bool) -> Entry:
         """Return the file if it arrived although the service said otherwise; never send it again.
 
         Raises:

@@ -15,9 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from ap_remote.backends import memory_photo
+from ap_remote.backends.memory_bytes import Bytes
 from ap_remote.backends.memory_counts import aggregate, measure
+from ap_remote.backends.memory_parents import Parents
+from ap_remote.backends.memory_people import People
 from ap_remote.backends.memory_targets import Targets
 from ap_remote.backends.memory_tree import Node, Tree
+from ap_remote.backends.memory_words import Covers, Family, Words
+from ap_remote.backends.ordering import ordered
 from ap_remote.errors import (
     AccessDeniedError,
     AlreadyExistsError,
@@ -45,7 +50,7 @@ if TYPE_CHECKING:
 _PIECE: Final = 1 << 20
 
 
-class MemoryRemote(Remote):
+class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Remote):
     """A remote whose account is this object.
 
     Args:
@@ -65,6 +70,7 @@ class MemoryRemote(Remote):
         self._tree = Tree(clock)
         self._targets = Targets(self._tree)
         self._place_of = place_of
+        self._known = {}
 
     def __repr__(self) -> str:
         return f"MemoryRemote({self._name!r})"
@@ -180,7 +186,8 @@ class MemoryRemote(Remote):
 
     async def aggregations(self, category: Category, *, query: str = "") -> Sequence[Facet]:
         """Count entries by a category."""
-        return aggregate(self._found(parse_search(query)), category)
+        facets = aggregate(self._found(parse_search(query)), category)
+        return self._labelled(facets) if category in ("people", "allPeople", "clusterId") else facets
 
     async def close(self) -> None:
         """Keep everything: the account is this object."""
@@ -212,11 +219,13 @@ class MemoryRemote(Remote):
         folder = self._tree.folder_for(parent, make=False)
         if folder is node or any(each is folder for each in self._tree.below(node)):
             raise InvalidNameError(place, "a folder cannot be moved into itself")
-        taken = self._tree.find(place)
-        if taken is not None and taken is not node:
-            raise AlreadyExistsError(place, taken.id)
-        self._tree.move(node, folder, name)
-        return self._tree.entry(node)
+        old = self._targets.folder_of(source, node)
+        for each in {id(each): each for each in (folder, *node.folders) if each is not old or each is folder}.values():
+            taken = each.children.get(paths.fold(name))
+            if taken is not None and taken is not node:
+                raise AlreadyExistsError(place, taken.id)
+        self._tree.move(node, old, folder, name)
+        return self._tree.entry(node, place)
 
     async def trashed(self) -> AsyncIterator[Entry]:
         """Yield what was put in the bin, last first; what a folder took along is not told apart from it."""
@@ -287,9 +296,14 @@ class MemoryRemote(Remote):
             self._fill(node, data, md5, memory_photo.read(name, data, place_of=self._place_of), None)
         if place is not None:
             node.media = msgspec.structs.replace(node.media or Media(), place=place)
+        self.plant(node.id, **fields)
+        return node.id
+
+    def plant(self, node_id: str, **fields: Any) -> None:
+        """Give a node attributes behind the verbs' back, e.g. ``people=("P1",)``."""
+        node = self._targets.node(NodeId(node_id))
         for key, value in fields.items():
             setattr(node, key, value)
-        return node.id
 
     def raw(self, path: str) -> bytes | None:
         """Return the bytes at a path behind the verbs' back; ``None`` where no file is."""
@@ -325,7 +339,7 @@ class MemoryRemote(Remote):
         return (entry for entry in entries if matches(query, entry))
 
     async def _search(self, query: Query, sort: Sort, limit: int | None) -> AsyncIterator[Entry]:
-        for entry in _ordered(self._found(query), sort)[:limit]:
+        for entry in ordered(self._found(query), sort)[:limit]:
             yield entry
 
     def _refuse_twin(self, path: str, md5: str, itself: Node | None) -> None:
@@ -346,16 +360,3 @@ class MemoryRemote(Remote):
         album.name = name
         self._tree.touch(album)
         return self._tree.entry(album)
-
-
-def _ordered(entries: Iterator[Entry], sort: Sort) -> Sequence[Entry]:
-    """Sort by one key; what lacks it comes last in either direction."""
-    key, descending = sort.removeprefix("-"), sort.startswith("-")
-    by_name = sorted(
-        entries, key=lambda entry: (paths.fold(entry.name), entry.id), reverse=descending and key == "name"
-    )
-    if key == "name":
-        return by_name
-    dated = [(entry.taken if key == "taken" else entry.created, entry) for entry in by_name]
-    known = sorted(((moment, entry) for moment, entry in dated if moment), key=lambda row: row[0], reverse=descending)
-    return [entry for _, entry in known] + [entry for moment, entry in dated if not moment]

@@ -53,6 +53,14 @@ class Targets:
             raise NotFoundError(str(target))
         return node
 
+    def folder_of(self, target: Ref, node: Node) -> Node:
+        """Return the folder by which a target names a node that has one; by id the first."""
+        if not isinstance(target, NodeId) and not paths.is_view(paths.normalise(target)):
+            above = self._tree.find(paths.split(paths.normalise(target))[0])
+            if above is not None and above in node.folders:
+                return above
+        return node.folders[0]
+
     def member(self, target: Ref) -> Node:
         """Return what an album can hold: a file that is not in the bin."""
         node = self.live(target)

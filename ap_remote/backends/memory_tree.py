@@ -12,7 +12,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from ap_remote.errors import IsFileError, NotFoundError
-from ap_remote.model import Entry, Kind, Media, Status
+from ap_remote.model import LIVE_VIDEO, Entry, Kind, Media, Status
 from ap_remote.remote import paths
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Node:
     name: str
     kind: Kind
     parent: Node | None
+    """The first of its folders; of an album and of the root there is none."""
     created: datetime
     modified: datetime
     data: bytes = b""
@@ -45,6 +46,12 @@ class Node:
     labels: tuple[str, ...] = ()
     things: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
+    family_id: str | None = None
+    properties: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    cover: str | None = None
+    """Of an album: the id of the photograph that stands for it."""
+    links: list[Node] = dataclasses.field(default_factory=list)
+    """The further folders in which it lies, under the same name."""
     children: dict[str, Node] = dataclasses.field(default_factory=dict)
     """Of a folder: what is available in it, by folded name."""
     members: dict[str, None] = dataclasses.field(default_factory=dict)
@@ -57,6 +64,11 @@ class Node:
     """In the bin: the folder that took it along."""
     trashed_at: int = 0
     """In the bin: a count that grows."""
+
+    @property
+    def folders(self) -> list[Node]:
+        """All folders in which it lies, or lay before it was trashed."""
+        return [] if self.parent is None else [self.parent, *self.links]
 
 
 class Tree:
@@ -141,12 +153,28 @@ class Tree:
             if node is not None and node.kind is not Kind.FOLDER:
                 raise IsFileError(here)
 
-    def move(self, node: Node, parent: Node, name: str) -> None:
-        """Give a node another place, which must be free."""
-        if node.parent is not None:
-            del node.parent.children[paths.fold(node.name)]
-        node.parent, node.name = parent, name
-        parent.children[paths.fold(name)] = node
+    def move(self, node: Node, old: Node, new: Node, name: str) -> None:
+        """Exchange one folder of a node for another, and give it a name; the places must be free.
+
+        Its other folders stay, and have it under the new name. In a folder that has it already it stays once.
+        """
+        self._hide(node)
+        folders = [each for each in node.folders if each is new or each is not old or new in node.folders]
+        if new not in folders:
+            folders.insert(node.folders.index(old), new)
+        node.name = name
+        self._lie_in(node, folders)
+        self.touch(node)
+
+    def link(self, node: Node, folder: Node) -> None:
+        """Let a node lie in one more folder, where its name must be free."""
+        self._lie_in(node, [*node.folders, folder])
+        self.touch(node)
+
+    def unlink(self, node: Node, folder: Node) -> None:
+        """Take a node out of one of several folders."""
+        self._hide(node)
+        self._lie_in(node, [each for each in node.folders if each is not folder])
         self.touch(node)
 
     def ordered(self, folder: Node) -> list[Node]:
@@ -154,7 +182,7 @@ class Tree:
         inside = list(folder.children.values())
         if folder.status is Status.TRASHED:
             top = folder.trashed_with or folder
-            inside = [node for node in top.taken_along if node.parent is folder]
+            inside = [node for node in top.taken_along if folder in node.folders]
         return sorted(inside, key=lambda node: (paths.fold(node.name), node.name))
 
     def below(self, folder: Node) -> Iterator[Node]:
@@ -164,8 +192,13 @@ class Tree:
             yield from self.below(node)
 
     def available(self) -> Iterator[Node]:
-        """Yield everything that has not been trashed, albums too, the root not."""
-        return (node for node in self._nodes.values() if node.status is Status.AVAILABLE and node is not self.root)
+        """Yield everything that has not been trashed, albums too, the root and parts of files not."""
+        found = (node for node in self._nodes.values() if node.status is Status.AVAILABLE and node is not self.root)
+        return (node for node in found if node.kind is not Kind.ASSET)
+
+    def everything(self) -> Iterator[Node]:
+        """Yield everything, what is in the bin too."""
+        return iter(self._nodes.values())
 
     def albums(self) -> list[Node]:
         """Return the albums, by name."""
@@ -193,12 +226,18 @@ class Tree:
         ]
 
     def trash(self, node: Node) -> None:
-        """Put a node in the bin with all below it."""
-        along = list(self.below(node))
+        """Put a node in the bin with all below it that lies nowhere else; what does stays there (own choice)."""
+        along = self._only_below(node)
         for each in (node, *along):
             each.former_path = (
                 self.path(each) if each.kind is not Kind.ALBUM else paths.join(paths.ALBUMS_VIEW, each.name)
             )
+        gone = {id(each) for each in (node, *along)}
+        for each in self.below(node):
+            if id(each) not in gone:
+                self._lie_in(each, [folder for folder in each.folders if id(folder) not in gone])
+        for each in (node, *along):
+            self._hide(each)
         for each in (node, *along):
             each.status = Status.TRASHED
             each.trashed_at = next(self._count)
@@ -206,8 +245,6 @@ class Tree:
             each.children = {}
             self.touch(each)
         node.taken_along = along
-        if node.parent is not None:
-            del node.parent.children[paths.fold(node.name)]
 
     def restore(self, node: Node) -> None:
         """Take a node, and what went with it, out of the bin; a taken name is changed.
@@ -220,8 +257,7 @@ class Tree:
             return
         self._place(node)
         for each in along:
-            if each.parent is not None:
-                each.parent.children[paths.fold(each.name)] = each
+            self._lie_in(each, self._free_among(each, each.folders))
             self._appear(each)
 
     def delete(self, node: Node) -> None:
@@ -247,7 +283,7 @@ class Tree:
             content_type=node.content_type,
             version=node.version,
             status=node.status,
-            parents=(node.parent.id,) if node.parent else (),
+            parents=tuple(each.id for each in node.folders),
             owner_id=OWNER,
             favorite=node.favorite,
             hidden=node.hidden,
@@ -256,7 +292,45 @@ class Tree:
             things=node.things,
             people=node.people,
             media=node.media,
+            family_id=node.family_id,
+            properties={owner: dict(pairs) for owner, pairs in node.properties.items()},
+            assets=(LIVE_VIDEO,) if any(each.kind is Kind.ASSET for each in node.children.values()) else (),
         )
+
+    def _lie_in(self, node: Node, folders: list[Node]) -> None:
+        """Let a node lie in these folders, the first of them its parent."""
+        node.parent, node.links = folders[0], folders[1:]
+        for each in folders:
+            each.children[paths.fold(node.name)] = node
+
+    def _hide(self, node: Node) -> None:
+        """Let no folder show a node any more."""
+        for each in node.folders:
+            each.children.pop(paths.fold(node.name), None)
+
+    def _only_below(self, top: Node) -> list[Node]:
+        """Return what lies below a node and in no living folder elsewhere, parents first."""
+        inside = {id(each): each for each in (top, *self.below(top))}
+        changed = True
+        while changed:
+            staying = [
+                key
+                for key, each in inside.items()
+                if each is not top and any(id(folder) not in inside for folder in each.folders)
+            ]
+            for key in staying:
+                del inside[key]
+            changed = bool(staying)
+        return [each for each in inside.values() if each is not top]
+
+    def _free_among(self, node: Node, folders: list[Node]) -> list[Node]:
+        """Return those of *folders* that live and have room for a node's name; always the first."""
+        key = paths.fold(node.name)
+        return folders[:1] + [
+            each
+            for each in folders[1:]
+            if each.id in self._nodes and each.status is Status.AVAILABLE and key not in each.children
+        ]
 
     def _leave(self, node: Node) -> list[Node]:
         """Cut a node loose in the bin and return what goes with it, parents first."""
@@ -275,14 +349,15 @@ class Tree:
         self.touch(node)
 
     def _place(self, node: Node) -> None:
-        """Give a node that leaves the bin a place in the folder it was in."""
-        folder = node.parent
+        """Give a node that leaves the bin a place in the folders it was in."""
+        living = [each for each in node.folders if each.id in self._nodes and each.status is Status.AVAILABLE]
+        folder = living[0] if living else node.parent
         if folder is None or folder.id not in self._nodes:
             folder = self._folder_or_root(paths.split(node.former_path)[0])
         elif folder.status is Status.TRASHED:
             self._restore_alone(folder)
-        node.parent, node.name = folder, _free_name(folder, node.name)
-        folder.children[paths.fold(node.name)] = node
+        node.name = _free_name(folder, node.name)
+        self._lie_in(node, self._free_among(node, [folder, *living[1:]]))
         self._appear(node)
 
     def _restore_alone(self, folder: Node) -> None:

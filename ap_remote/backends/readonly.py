@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -14,6 +14,9 @@ from ap_remote.model import ByteRange, Entry, Facet, Outcome, Ref, Usage
 from ap_remote.remote.base import Body, Category, Duplicates, IfExists, Remote, Sort
 from ap_remote.remote.features import (
     Features,
+    SupportsArchives,
+    SupportsAssets,
+    SupportsDigests,
     SupportsSync,
     SupportsThumbnails,
     SupportsTrashListing,
@@ -134,11 +137,35 @@ class _Sync(_Ability):
         return found
 
 
+class _Assets(_Ability):
+    async def assets(self, target: Ref) -> Sequence[Entry]:
+        """Return a file's parts."""
+        found: Sequence[Entry] = await self._inner.assets(target)
+        return found
+
+
+class _Archives(_Ability):
+    def archive(self, *targets: Ref) -> AsyncIterator[bytes]:
+        """Yield the bytes of a ZIP."""
+        found: AsyncIterator[bytes] = self._inner.archive(*targets)
+        return found
+
+
+class _Digests(_Ability):
+    async def known(self, digests: Sequence[str]) -> Mapping[str, Entry]:
+        """Return the entries that hold these contents."""
+        found: Mapping[str, Entry] = await self._inner.known(digests)
+        return found
+
+
 READING: Final[dict[type, type]] = {
     SupportsTrashListing: _TrashListing,
     SupportsThumbnails: _Thumbnails,
     SupportsUsage: _Usage,
     SupportsSync: _Sync,
+    SupportsAssets: _Assets,
+    SupportsArchives: _Archives,
+    SupportsDigests: _Digests,
 }
 """The abilities that only read, and what passes them on. All others are masked."""
 

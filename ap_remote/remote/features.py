@@ -39,6 +39,10 @@ class SyncReport(msgspec.Struct, frozen=True, kw_only=True):
     removed: int
     requests: int
     seconds: float
+    mode: str = ""
+    """How it was fetched: ``delta``, ``tokens``, ``pages``, ``windows``; empty where nothing had to be done."""
+    resumed: bool = False
+    """Whether it went on where an earlier sync had been broken off."""
 
 
 @runtime_checkable
@@ -92,6 +96,24 @@ class SupportsAlbums(Protocol):
 
     async def remove_from_album(self, album: Ref, members: Sequence[Ref]) -> None:
         """Take members out; the photographs themselves stay."""
+        ...
+
+
+@runtime_checkable
+class SupportsCovers(Protocol):
+    """A photograph may stand for an album."""
+
+    async def album_cover(self, album: Ref) -> Entry | None:
+        """Return the photograph that stands for an album; ``None`` where the service chooses by itself."""
+        ...
+
+    async def set_album_cover(self, album: Ref, target: Ref) -> Entry:
+        """Let a photograph stand for an album, and return the album.
+
+        Raises:
+            NotFoundError: no such album, or nothing is at *target*.
+            UnsupportedError: the service did not take it.
+        """
         ...
 
 
@@ -253,11 +275,34 @@ class SupportsDigests(Protocol):
 
 
 @runtime_checkable
+class SupportsOffline(Protocol):
+    """Searches can be answered from what is kept here, without the service."""
+
+    def search_cached(self, query: str = "", *, sort: str = "-taken", limit: int | None = None) -> AsyncIterator[Entry]:
+        """Yield what :meth:`Remote.search` would find, in the same orders, as of the last sync.
+
+        A query of node filters (``kind:FILE AND createdDate:["2024-01-01" TO *]``) is understood as well; one that
+        names no status finds what is available.
+
+        Raises:
+            QuerySyntaxError: the query is neither; said at once.
+        """
+        ...
+
+    async def count_cached(self, query: str = "") -> int:
+        """Return how many entries :meth:`search_cached` finds."""
+        ...
+
+
+@runtime_checkable
 class SupportsChanges(Protocol):
     """What changed can be asked for."""
 
     def changes(self, checkpoint: str | None = None) -> AsyncIterator[tuple[str | None, Sequence[Change]]]:
         """Yield changes since a checkpoint, each batch with the checkpoint to go on from after it.
+
+        Without a checkpoint everything is told. A batch ``(None, ())`` says that the service does not know the
+        checkpoint (any more): whatever was kept is void, and everything follows.
 
         Raises:
             UnsupportedError: the account has no such stream.

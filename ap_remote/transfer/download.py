@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ap_remote.errors import AuthenticationError, RemoteError, StoreError, UnavailableError
 from ap_remote.model import Kind, NodeId
+from ap_remote.remote.features import SupportsAssets
 from ap_remote.remote.paths import components
 from ap_remote.transfer.hashing import md5_of
 from ap_remote.transfer.localnames import distinct, local_name
@@ -29,13 +30,15 @@ async def download(
     folder: Path,
     *,
     overwrite: bool = False,
+    films: bool = False,
     transfers: int = 4,
     meter: Meter | None = None,
 ) -> Report:
     """Fetch a file, or a folder with all below it, into the local *folder*.
 
     A folder ``trip`` arrives as ``folder/trip``; the root's content arrives in *folder* itself. A local file of the
-    same bytes is skipped; another one is a failure unless *overwrite*. The photograph's date becomes the file's.
+    same bytes is skipped; another one is a failure unless *overwrite*. The photograph's date becomes the file's. With
+    *films* the film of a live photo comes along, beside the picture and by its own name.
 
     Raises:
         NotFoundError: nothing is at *target*.
@@ -43,6 +46,8 @@ async def download(
     meter = meter or SilentMeter()
     begun = time.monotonic()
     plan = await _plan(remote, target, folder)
+    if films and isinstance(remote, SupportsAssets):
+        plan += await _films(remote, plan)
     meter.expect(len(plan), sum(entry.size for entry, _ in plan))
 
     patience = Patience()
@@ -74,6 +79,19 @@ async def _plan(remote: Remote, target: Ref, folder: Path) -> list[tuple[Entry, 
         elif entry.kind is Kind.FILE:
             plan.append((entry, place))
     return plan
+
+
+async def _films(remote: SupportsAssets, plan: list[tuple[Entry, Path]]) -> list[tuple[Entry, Path]]:
+    """Give each film of a live photo its local path."""
+    taken: dict[Path, set[str]] = {}
+    for _, place in plan:
+        taken.setdefault(place.parent, set()).add(place.name.casefold())
+    return [
+        (part, place.parent / distinct(local_name(part.name), taken[place.parent]))
+        for entry, place in plan
+        if entry.is_live
+        for part in await remote.assets(NodeId(entry.id))
+    ]
 
 
 def _parent(path: str, top: str) -> str:

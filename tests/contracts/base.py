@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import pytest
@@ -15,6 +15,9 @@ Seed = Callable[[str, bytes], Awaitable[str]]
 
 Peek = Callable[[str], Awaitable[bytes | None]]
 """Reads the file at a path without using the verbs; ``None`` where none is."""
+
+Plant = Callable[[str, Sequence[str]], Awaitable[None]]
+"""Says without using the verbs who is on the photograph of an id: the ids of clusters of faces."""
 
 Ability = TypeVar("Ability")
 
@@ -32,6 +35,10 @@ class Subject:
 
     @pytest.fixture
     def peek(self) -> Peek:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def plant(self) -> Plant:
         raise NotImplementedError
 
 

@@ -25,6 +25,7 @@ SPECIMENS = [
     errors.AmbiguousError("a", ["x", "y"]),
     errors.NotInTrashError("a"),
     errors.InvalidNameError("a/b", "it contains '/'"),
+    errors.LimitError("too many"),
     errors.QuerySyntaxError("kind:(X)", 0, "unknown facet"),
     errors.UnsupportedError("no"),
     errors.AuthenticationError("expired"),

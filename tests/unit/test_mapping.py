@@ -63,6 +63,7 @@ def test_a_photograph_becomes_an_entry() -> None:
                 "orientation": "1",
             },
         ),
+        assets=("LIVE_VIDEO",),
     )
 
 
@@ -144,6 +145,16 @@ def test_marks_labels_and_things_come_over() -> None:
     entry = mapping.entry(node, path="a")
     assert (entry.favorite, entry.hidden, entry.description) == (False, True, "about")
     assert (entry.labels, entry.things) == (("x", "y", "z"), ("beach",))
+
+
+def test_an_empty_description_is_none_and_words_of_programs_come_over_by_owner() -> None:
+    node = NODE.decode(
+        b'{"id": "a", "description": "", "familyId": "F1", "parents": ["p", "q"],'
+        b' "properties": {"app": {"k": "v", "odd": 5}, "broken": "x", "empty": {}}}'
+    )
+    entry = mapping.entry(node, path="a")
+    assert (entry.description, entry.family_id, entry.parents) == (None, "F1", ("p", "q"))
+    assert entry.properties == {"app": {"k": "v"}}
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,10 @@ from ap_remote.errors import (
 from ap_remote.model import Kind, NodeId, Place
 from tests.contracts.base import collect, names, paths_of
 from tests.contracts.pictures import FILM, VANCOUVER, jpeg
-from tests.contracts.remote import RemoteContract
+from tests.contracts.remote import RemoteContract, WordsContract
 
 
-class TestMemoryRemote(RemoteContract):
+class TestMemoryRemote(RemoteContract, WordsContract):
     @pytest.fixture
     async def remote(self):
         async with MemoryRemote() as remote:
@@ -43,6 +43,13 @@ class TestMemoryRemote(RemoteContract):
             return remote.raw(path)
 
         return peek
+
+    @pytest.fixture
+    def plant(self, remote):
+        async def plant(node_id, people):
+            remote.plant(node_id, people=tuple(people))
+
+        return plant
 
     async def test_ids_look_like_amazons(self, remote, seed):
         ids = {await seed(f"box/{number}.txt", b"x") for number in range(50)}
@@ -223,3 +230,15 @@ class TestMemoryRemote(RemoteContract):
         await remote.trash("c.txt")
         usage = await remote.usage()
         assert (usage.documents, usage.document_bytes, usage.others, usage.other_bytes) == (1, 4, 1, 2)
+
+    async def test_a_restored_entry_stays_out_of_a_further_folder_where_its_name_was_taken(self, remote):
+        node_id = remote.seed("one/a.txt", b"a")
+        await remote.mkdir("two")
+        await remote.mkdir("three")
+        for folder in ("two", "three"):
+            await remote.link(NodeId(node_id), folder)
+        await remote.trash(NodeId(node_id))
+        await remote.put(b"other", "two/a.txt")
+        (row,) = await remote.restore(NodeId(node_id))
+        assert (row.entry.path, len(row.entry.parents)) == ("one/a.txt", 2)
+        assert (remote.raw("two/a.txt"), remote.raw("three/a.txt")) == (b"other", b"a")
