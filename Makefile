@@ -52,8 +52,17 @@ wheel: .venv/stamp ## Build the wheel and try it in a clean environment
 	$(BIN)/uv pip install --quiet --python build/wheel-venv/bin/python --constraints constraints.txt dist/*.whl
 	cd build && PATH= wheel-venv/bin/python -I ../tests/wheel_smoke.py
 
+build/interop-venv/stamp: tests/interop/requirements.txt .venv/stamp
+	test -x build/interop-venv/bin/python || $(PYTHON) -m venv build/interop-venv
+	$(BIN)/uv pip sync --quiet --python build/interop-venv/bin/python --require-hashes $<
+	touch $@
+
+.PHONY: interop
+interop: build/interop-venv/stamp ## Run clients that other people wrote against the local service
+	$(BIN)/python -m pytest tests/interop $(ARGS)
+
 .PHONY: check
-check: lint types imports test wheel ## What CI runs
+check: lint types imports test wheel interop ## What CI runs
 
 .PHONY: bench
 bench: .venv/stamp ## Measure; prints JSON lines
@@ -63,6 +72,8 @@ bench: .venv/stamp ## Measure; prints JSON lines
 constraints: ## Pin the newest versions that fit (names, versions and hashes only)
 	$(BIN)/uv pip compile --quiet --universal --upgrade --extra all --group dev --group demo --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --python-version 3.11 pyproject.toml --output-file constraints.txt
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 tests/interop/requirements.in --output-file tests/interop/requirements.txt
 
 .PHONY: clean
 clean: ## Remove what the commands made

@@ -7,7 +7,7 @@ import sys
 
 from tests.bench.report import show, show_machine
 
-FAMILIES = ("nodes", "semantic")
+FAMILIES = ("nodes", "cache", "fetch", "transfers", "requests", "semantic")
 
 
 def main() -> None:

@@ -6,11 +6,11 @@ import json
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @contextmanager
@@ -29,3 +29,9 @@ def service(data: Path) -> Iterator[dict[str, Any]]:
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+def cookies_of(started: dict[str, Any]) -> dict[str, str]:
+    """Return the cookies of a service that :func:`service` started."""
+    kept: dict[str, str] = json.loads(Path(started["credentials"]).read_text("utf-8"))["cookies"]
+    return kept
