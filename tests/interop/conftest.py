@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -40,6 +41,15 @@ class Service(NamedTuple):
         """What an app sends as ``Authorization: Bearer``."""
         token: str = json.loads(self.credentials.read_text())["access_token"]
         return token
+
+    @property
+    def family_id(self) -> str:
+        """The account's family vault, as the service tells it."""
+        cookies = json.loads(self.credentials.read_text())["cookies"]
+        headers = {"x-amzn-sessionid": cookies["session-id"]}
+        answer = httpx.get(f"{self.url}/drive/v1/account/family", cookies=cookies, headers=headers)
+        family: str = answer.raise_for_status().json()["familyId"]
+        return family
 
 
 @pytest.fixture(scope="session")

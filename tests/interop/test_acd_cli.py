@@ -35,15 +35,18 @@ def acd(
     environ = {**os.environ, "ACD_CLI_CACHE_PATH": str(home), "ACD_CLI_SETTINGS_PATH": str(home), "HOME": str(home)}
 
     def run(*arguments: str, code: int = 0, stdin: bytes | None = None) -> str:
-        done = subprocess.run(
-            [stranger("acd_cli"), "--no-log", "--verbose", *arguments],
-            env=environ,
-            capture_output=True,
-            timeout=120,
-            check=False,
-            input=stdin,
-        )
-        output = done.stdout.decode()
+        # A file, because `cat` asks its output how far it is, which a pipe does not know.
+        with (home / "output").open("w+b") as output_file:
+            done = subprocess.run(
+                [stranger("acd_cli"), "--no-log", "--verbose", *arguments],
+                env=environ,
+                stdout=output_file,
+                stderr=subprocess.PIPE,
+                timeout=120,
+                check=False,
+                input=stdin,
+            )
+        output = (home / "output").read_text()
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{output}\n{done.stderr.decode()[-2000:]}"
         return output
 
@@ -57,6 +60,11 @@ def uploaded(acd: Callable[..., str], holiday: Path) -> Path:
     acd("upload", str(holiday), "/Pictures")
     acd("sync")
     return holiday
+
+
+def id_of(acd: Callable[..., str], path: str) -> str:
+    """Return the id of what is at a path, which the command prints as ``Node('id', 'name')``."""
+    return acd("resolve", path).split("'")[1]
 
 
 def test_a_first_sync_learns_the_tree_from_the_delta_stream(acd: Callable[..., str]) -> None:
@@ -90,11 +98,11 @@ def test_a_stream_of_unknown_length_is_stored(acd: Callable[..., str]) -> None:
 
 def test_a_file_is_overwritten_and_keeps_its_id(acd: Callable[..., str], uploaded: Path, tmp_path: Path) -> None:
     del uploaded
-    before = acd("resolve", "/Pictures/holiday/notes.txt").split()[0]
+    before = id_of(acd, "/Pictures/holiday/notes.txt")
     (tmp_path / "notes.txt").write_text("the sea was wild")
     acd("overwrite", before, str(tmp_path / "notes.txt"))
     acd("sync")
-    assert acd("resolve", "/Pictures/holiday/notes.txt").split()[0] == before
+    assert id_of(acd, "/Pictures/holiday/notes.txt") == before
     assert acd("cat", before) == "the sea was wild"
     assert json.loads(acd("metadata", before))["contentProperties"]["version"] == 2
 
@@ -113,7 +121,7 @@ def test_folders_are_made_and_nodes_renamed_and_moved(acd: Callable[..., str], u
 
 def test_a_node_has_a_second_parent_for_a_while(acd: Callable[..., str], uploaded: Path) -> None:
     del uploaded
-    node = acd("resolve", "/Pictures/holiday/red.jpg").split()[0]
+    node = id_of(acd, "/Pictures/holiday/red.jpg")
     acd("add-child", "/Backup", node)
     acd("sync")
     assert "red.jpg" in acd("ls", "/Backup")
@@ -124,20 +132,22 @@ def test_a_node_has_a_second_parent_for_a_while(acd: Callable[..., str], uploade
 
 
 def test_the_bin_takes_and_gives_back(acd: Callable[..., str], uploaded: Path) -> None:
-    del uploaded
-    node = acd("resolve", "/Pictures/holiday/day one").split()[0]
+    # In the root, where alone its list of the bin looks.
+    acd("upload", str(uploaded / "day one"), "/")
+    acd("sync")
+    node = id_of(acd, "/day one")
     acd("trash", node)
     acd("sync")
-    assert "day one" not in acd("ls", "/Pictures/holiday")
+    assert "day one" not in acd("ls", "/")
     assert "day one" in acd("list-trash")
     acd("restore", node)
     acd("sync")
-    assert "blue sky.jpg" in acd("ls", "-r", "/Pictures/holiday")
+    assert "blue sky.jpg" in acd("ls", "-r", "/day one")
 
 
 def test_bytes_that_are_known_are_refused_where_deduplication_is_wanted(
     acd: Callable[..., str], uploaded: Path
 ) -> None:
-    acd("upload", "--deduplicate", str(uploaded / "red.jpg"), "/Documents")
+    acd("upload", "--deduplicate", str(uploaded / "red.jpg"), "/Documents", code=1)  # its own code for a duplicate
     acd("sync", "--full")
     assert "red.jpg" not in acd("ls", "/Documents")

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = Path(__file__).parent
-FAMILY = "family-of-the-account"
 _UNEXPECTED = "it names the argument `ids`, and the function it calls knows `node_id`"
 CRASHES = {
     "upload again": ("KeyError", "its tree is the one of the constructor, so it makes the folder and trips over 409"),
@@ -59,7 +58,7 @@ def run(
     with served(folder / "store") as service:
         command = [
             *(stranger("python"), str(HERE / "old_client" / "scenario.py")),
-            *(service.url, str(service.credentials), str(folder), request.param, FAMILY),
+            *(service.url, str(service.credentials), str(folder), request.param, service.family_id),
         ]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
