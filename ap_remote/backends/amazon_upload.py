@@ -26,6 +26,7 @@ from ap_remote.errors import (
     AlreadyExistsError,
     DuplicateContentError,
     IntegrityError,
+    IsFileError,
     IsFolderError,
     NotFoundError,
     OutcomeUnknownError,
@@ -34,7 +35,7 @@ from ap_remote.errors import (
     UnavailableError,
     UnsupportedError,
 )
-from ap_remote.model import Entry, Kind, Status
+from ap_remote.model import Entry, Kind
 from ap_remote.remote import paths
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class Upload:
         there = self._accepted(await self._tree.find(self._path))
         self._sum = await measure(self._source)
         if not self._keep:
+            await self._check_above()
             await self._refuse_twin(there)
         if there is None:
             try:
@@ -132,6 +134,18 @@ class Upload:
             except AlreadyExistsError as exc:
                 there = self._accepted(await self._tree.taken_by(self._path, exc), exc)
         return await self._replace(there)
+
+    async def _check_above(self) -> None:
+        """Raise if the file could not be there anyway: that is what its sender must hear first.
+
+        Raises:
+            IsFileError: what lies above is a file.
+        """
+        above, _ = paths.split(self._path)
+        while above and (found := await self._tree.find(above)) is None:
+            above, _ = paths.split(above)
+        if above and found is not None and found.kind is not Kind.FOLDER:
+            raise IsFileError(found.path)
 
     async def _create_in_folder(self) -> Entry:
         parent_path, name = paths.split(self._path)
@@ -187,7 +201,7 @@ class Upload:
                 now = await self._tree.ask(twin.id)
             except NotFoundError:
                 continue
-            if now.md5 == self._sum.md5 and now.status is Status.AVAILABLE:
+            if now.md5 == self._sum.md5:
                 raise DuplicateContentError(self._path, now.id)
         if self._sum.size < ASKED_FROM or self._tree.cache.completed_since(self._tree.since()):
             return
@@ -321,6 +335,9 @@ class Upload:
                 await self._tree.sleep(pause)
             try:
                 found = await look()
+            except NotFoundError:
+                # A folder that is too new to be listed; as a refusal of the upload it would be sent once more.
+                found = None
             except TransportError as exc:
                 # Nothing can be seen now; what is known of the upload itself is what the caller must hear.
                 raise error from exc
@@ -331,12 +348,20 @@ class Upload:
     async def _checked(self, entry: Entry, *, new: bool) -> Entry:
         """Return what was stored, if it is what was sent.
 
+        A file whose content the service still looks at says nothing of it. Its bytes were taken with their digest, so
+        that is no reason to put it in the trash.
+
         Raises:
             IntegrityError: it is not; a new node is in the trash then.
         """
-        if entry.md5 is None:
-            # What has just arrived may still be looked at; asked again it says what it is.
+        for pause in (0.0, *_FIRST_LOOKS):
+            if entry.md5 is not None:
+                break
+            if pause:
+                await self._tree.sleep(pause)
             entry = msgspec.structs.replace(await self._tree.ask(entry.id), path=self._path)
+        if entry.md5 is None:
+            return await self._tree.written(entry)
         if (entry.md5, entry.size) == (self._sum.md5, self._sum.size):
             return await self._tree.written(entry)
         self._tree.wrote(entry)

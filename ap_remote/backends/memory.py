@@ -225,7 +225,7 @@ class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Remote):
             if taken is not None and taken is not node:
                 raise AlreadyExistsError(place, taken.id)
         self._tree.move(node, old, folder, name)
-        return self._tree.entry(node, place)
+        return self._tree.entry(node, paths.join(self._tree.path(folder), name))
 
     async def trashed(self) -> AsyncIterator[Entry]:
         """Yield what was put in the bin, last first; what a folder took along is not told apart from it."""
@@ -343,7 +343,8 @@ class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Remote):
             yield entry
 
     def _refuse_twin(self, path: str, md5: str, itself: Node | None) -> None:
-        for node in self._tree.available():
+        # What is in the bin counts, as the service counts it.
+        for node in self._tree.everything():
             if node.md5 == md5 and node is not itself:
                 raise DuplicateContentError(path, node.id)
 

@@ -10,13 +10,15 @@ from typing import Any, Final
 import msgspec
 
 from ap_remote.errors import AccessDeniedError
-from ap_remote.model import ByteRange, Entry, Facet, Outcome, Ref, Usage
+from ap_remote.model import ByteRange, Change, Entry, Facet, Outcome, Ref, Usage
 from ap_remote.remote.base import Body, Category, Duplicates, IfExists, Remote, Sort
 from ap_remote.remote.features import (
     Features,
     SupportsArchives,
     SupportsAssets,
+    SupportsChanges,
     SupportsDigests,
+    SupportsOffline,
     SupportsSync,
     SupportsThumbnails,
     SupportsTrashListing,
@@ -158,6 +160,25 @@ class _Digests(_Ability):
         return found
 
 
+class _Offline(_Ability):
+    def search_cached(self, query: str = "", *, sort: str = "-taken", limit: int | None = None) -> AsyncIterator[Entry]:
+        """Yield what a search finds in the cache."""
+        found: AsyncIterator[Entry] = self._inner.search_cached(query, sort=sort, limit=limit)
+        return found
+
+    async def count_cached(self, query: str = "") -> int:
+        """Return how many entries are found so."""
+        found: int = await self._inner.count_cached(query)
+        return found
+
+
+class _Changes(_Ability):
+    def changes(self, checkpoint: str | None = None) -> AsyncIterator[tuple[str | None, Sequence[Change]]]:
+        """Yield changes since a checkpoint."""
+        found: AsyncIterator[tuple[str | None, Sequence[Change]]] = self._inner.changes(checkpoint)
+        return found
+
+
 READING: Final[dict[type, type]] = {
     SupportsTrashListing: _TrashListing,
     SupportsThumbnails: _Thumbnails,
@@ -166,6 +187,8 @@ READING: Final[dict[type, type]] = {
     SupportsAssets: _Assets,
     SupportsArchives: _Archives,
     SupportsDigests: _Digests,
+    SupportsOffline: _Offline,
+    SupportsChanges: _Changes,
 }
 """The abilities that only read, and what passes them on. All others are masked."""
 

