@@ -21,7 +21,10 @@ from ap_remote.errors import (
     NotInTrashError,
     OutcomeUnknownError,
     ProtocolError,
+    RateLimitedError,
     RemoteError,
+    TransportError,
+    UnavailableError,
 )
 from ap_remote.model import Entry, Kind, NodeId, Outcome, Ref, Status
 from ap_remote.remote import paths
@@ -206,6 +209,9 @@ class Bin:
             raise
         except OutcomeUnknownError as exc:
             return await self._settle(ids, exc)
+        except (RateLimitedError, UnavailableError) as exc:
+            # The service has enough, or is not there: that is about none of them, and each by itself would fare alike.
+            return dict.fromkeys(ids, exc)
         except RemoteError as exc:
             if len(ids) == 1:
                 return {ids[0]: exc}
@@ -221,7 +227,11 @@ class Bin:
 
     async def _settle(self, ids: Sequence[str], error: OutcomeUnknownError) -> dict[str, RemoteError]:
         """Look which nodes are gone after a purge without an answer."""
-        now = await self._tree.ask_many(ids)
+        try:
+            now = await self._tree.ask_many(ids)
+        except TransportError:
+            # Nothing can be seen now; what is known of the purge itself is what the caller must hear.
+            return dict.fromkeys(ids, error)
         return {each: error for each, found in now.items() if isinstance(found, Entry)}
 
     async def _keep(

@@ -116,6 +116,8 @@ class Upload:
         self._keep = duplicates == "keep"
         self._taken = taken
         self._sum = Sum("", 0)
+        self._stored = False
+        """Whether the service has taken the bytes: what goes wrong from then on is no reason to send them again."""
 
     async def run(self) -> Entry:
         """Do it.
@@ -153,6 +155,8 @@ class Upload:
         try:
             return await self._create(parent, name)
         except NotFoundError:
+            if self._stored:
+                raise
             # Nothing was stored: the folder is too new to be seen by all of the service, or somebody removed it.
             if self._tree.is_recent(parent):
                 await self._tree.sleep(_FOLDER_LAG)
@@ -162,6 +166,8 @@ class Upload:
         try:
             return await self._create(parent, name)
         except NotFoundError as exc:
+            if self._stored:
+                raise
             return await self._create_elsewhere(parent, name, exc)
 
     async def _create_elsewhere(self, parent: Entry, name: str, refusal: NotFoundError) -> Entry:
@@ -300,11 +306,15 @@ class Upload:
             RemoteError: as the service refused it.
         """
         try:
-            return mapping.entry(await self._tree.transport.send(call), path=self._path)
+            node = await self._tree.transport.send(call)
         except DuplicateContentError as exc:
             raise DuplicateContentError(self._path, exc.node_id) from exc
         except (OutcomeUnknownError, UnavailableError) as exc:
-            return await self._arrived(look, exc, patient=patient and isinstance(exc, OutcomeUnknownError))
+            entry = await self._arrived(look, exc, patient=patient and isinstance(exc, OutcomeUnknownError))
+        else:
+            entry = mapping.entry(node, path=self._path)
+        self._stored = True
+        return entry
 
     async def _look(self, parent: Entry, name: str) -> Entry | None:
         """Return the file of that name as the service lists it now."""
@@ -359,7 +369,10 @@ class Upload:
                 break
             if pause:
                 await self._tree.sleep(pause)
-            entry = msgspec.structs.replace(await self._tree.ask(entry.id), path=self._path)
+            try:
+                entry = msgspec.structs.replace(await self._tree.ask(entry.id), path=self._path)
+            except NotFoundError:
+                continue  # it was stored, and is not seen everywhere yet
         if entry.md5 is None:
             return await self._tree.written(entry)
         if (entry.md5, entry.size) == (self._sum.md5, self._sum.size):

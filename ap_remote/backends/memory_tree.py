@@ -113,7 +113,11 @@ class Tree:
     def path(self, node: Node) -> str:
         """Return the path a node has, or had before it was trashed."""
         if node.status is Status.TRASHED:
-            return node.former_path
+            above = node.parent
+            if node.kind is Kind.ALBUM or above is None or above.id not in self._nodes:
+                return node.former_path
+            # It would go back to its folder, wherever that is by now.
+            return paths.join(self.path(above), node.name)
         names = []
         at: Node | None = node
         while at is not None:
@@ -222,7 +226,7 @@ class Tree:
         return [
             node
             for node in self._nodes.values()
-            if node.status is Status.TRASHED and paths.fold(node.former_path) == wanted
+            if node.status is Status.TRASHED and paths.fold(self.path(node)) == wanted
         ]
 
     def trash(self, node: Node) -> None:

@@ -133,7 +133,7 @@ class ShareRemote(Remote):
         self._clock = clock
         self._top: Entry | None = None
         self._listed: dict[str, tuple[float, list[Entry]]] = {}
-        self._seen: dict[str, Entry] = {}
+        self._seen: dict[str, tuple[float, Entry]] = {}
 
     @classmethod
     def of(cls, link: ShareLink, *, app: Any = None, **options: Any) -> ShareRemote:
@@ -182,6 +182,7 @@ class ShareRemote(Remote):
         """Return one entry."""
         if fresh:
             self._listed.clear()
+            self._seen.clear()
         return await self._find(target)
 
     async def get(self, target: Ref, *, span: ByteRange | None = None) -> AsyncIterator[bytes]:
@@ -294,12 +295,13 @@ class ShareRemote(Remote):
         root = await self._root()
         if target.value == root.id:
             return root
-        if target.value not in self._seen:
-            async for entry in self.list("", recursive=True):
-                self._seen.setdefault(entry.id, entry)
-        if target.value not in self._seen:
-            raise NotFoundError(str(target))
-        return self._seen[target.value]
+        kept = self._seen.get(target.value)
+        if kept is not None and self._clock() - kept[0] < self._max_age:
+            return kept[1]
+        async for entry in self.list("", recursive=True):
+            if entry.id == target.value:
+                return entry
+        raise NotFoundError(str(target))
 
     async def _children(self, folder: Entry, *, fresh: bool = False) -> Sequence[Entry]:
         """Return what is directly in a folder, by folded name, at its path."""
@@ -316,7 +318,7 @@ class ShareRemote(Remote):
             for entry in entries
         ]
         self._listed[folder.id] = (self._clock(), placed)
-        self._seen.update({entry.id: entry for entry in placed})
+        self._seen.update({entry.id: (self._clock(), entry) for entry in placed})
         return placed
 
     async def _send(self, call: Call[T]) -> T:

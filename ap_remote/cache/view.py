@@ -247,11 +247,13 @@ class View(Marks):
             self.mark_recent(node_id, written, gone=True)
         if record is None:
             return False
-        if below:
-            self._drop_below(node_id)
         self._unindex(record)
         key = keys.node(node_id)
-        for table in ("nodes", "seen", "listed"):
+        self._delete("nodes", key)
+        if below:
+            # After the node itself: folders within each other, as old knowledge has them, come to an end so.
+            self._drop_below(node_id)
+        for table in ("seen", "listed"):
             self._delete(table, key)
         return True
 

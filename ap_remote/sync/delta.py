@@ -67,6 +67,9 @@ class Delta:
             checkpoint = self._state.checkpoint if self._state.completed is not None else None
             self._state = msgspec.structs.replace(self._state, checkpoint=checkpoint, walk=None)
         await self._follow()
+        if not self._state.told and not task.seen:
+            # Every account has a root at least: what tells of nothing must not drop everything.
+            raise BrokenStreamError("the stream of changes told of no node at all")
         task.mode = "delta"
         task.removed += task.cache.finish_sync(
             began=self._began, checkpoint=self._state.checkpoint, sweep=not self._state.told

@@ -44,7 +44,11 @@ def filename(disposition: str | None) -> str | None:
     values = [value for key, value in message.get_params((), "content-disposition") if key.lower() == "filename"]
     # A value that came as `filename*` is a tuple, and may be in an encoding that nobody knows.
     best = sorted(values, key=lambda value: not isinstance(value, tuple))[:1]
-    return next((name for value in best if (name := collapse_rfc2231_value(value).strip())), None)
+    try:
+        return next((name for value in best if (name := collapse_rfc2231_value(value).strip())), None)
+    except ValueError:
+        # An encoding that Python knows, and that no text is in: a name is a help, and no reason to go without bytes.
+        return None
 
 
 class Download:

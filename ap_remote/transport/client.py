@@ -100,6 +100,7 @@ class Transport:
 
     async def close(self) -> None:
         """Release connections; closing twice is allowed."""
+        await self._renewal.settle()
         await self._client.aclose()
 
     async def send(self, call: Call[T]) -> T:

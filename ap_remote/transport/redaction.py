@@ -54,6 +54,23 @@ _LEAKS: Final = (
     ("person", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
     ("place", re.compile(r"-?\d{1,3}\.\d{2,}\s*[,;]\s*-?\d{1,3}\.\d{2,}")),
 )
+_SPOKEN: Final = re.compile(r"[\w*./+@-]*\w[\w*/+@-]*")
+_NUMBERED: Final = re.compile(
+    r"(?:name|text|redacted|owner|place|reference|key|word|token|address|signature|cookie|person)-\d+"
+)
+_SENTENCES: Final = """
+    a account again already an and any are as at auth authorization back bad be been by can cannot checksum code
+    complete conflict conflicting content could credential daily deleted denied digest disk does error exceed
+    exceeded exist exists expired expires failed failure field file files filter folder for forbidden format found
+    full gateway has have header id in insufficient internal invalid is it item items key kind label later length
+    limit may md5 member message method missing must name next no node nodeid nodes not of off offset on operation
+    or owner page parameter parent parentid parents permission please property provided query quota range rate
+    refresh request requests require required requires resource root same server service session size sort space
+    status storage supported sync system temporarily that the this throttled time to token too trash try
+    unauthorized unavailable under unknown unsupported upload user valid value version was while with yet
+"""
+_WORDS: Final = frozenset(_SENTENCES.split())
+"""What refusals are made of; every other word of a sentence may be somebody's (own choice)."""
 _KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}|[A-Za-z0-9_-]{22}")
 _ROUTE: Final = re.compile(r"[A-Za-z-]{1,21}|v\d|[A-Za-z0-9_-]{22}|\{[a-z]+\}")
 _VERBATIM: Final = frozenset({"sort", "querySuffix", "viewBox", "timeZone", "category", "searchContext", "fields"})
@@ -121,7 +138,10 @@ class Redactor:
             if kind == "name" and real:
                 text = re.sub(re.escape(real), pseudonym.replace("\\", r"\\"), text, flags=re.IGNORECASE)
         text = self._scrubbed(text, mask)
-        return text if self._keep_names else re.sub(r"(?<=with the name ).*(?= already exists)", "name", text)
+        if self._keep_names:
+            return text
+        text = re.sub(r"(?<=with the name ).*(?= already exists)", "name", text)
+        return _SPOKEN.sub(lambda match: match[0] if _is_plain(match[0]) else self._pseudonym("word", match[0]), text)
 
     def learn(self, name: str) -> None:
         """Know a name that a request carries: the service may repeat it in a sentence."""
@@ -187,3 +207,9 @@ def _key_kind(key: str) -> str | None:
 
 def _is_number(value: str) -> bool:
     return bool(re.fullmatch(r"[-+]?\d+(?:\.\d+)?", value))
+
+
+def _is_plain(word: str) -> bool:
+    """Whether a word of a sentence is one that services use, or a pseudonym, or an id."""
+    known = word.casefold() in _WORDS or _NUMBERED.fullmatch(word) or not word.strip("*")
+    return bool(known or re.fullmatch(r"[\d.:TZ-]+|[A-Za-z0-9_-]{22}|[A-Z]+(?:_[A-Z]+)+", word))

@@ -36,6 +36,8 @@ _MARGIN: Final = 30.0
 """Seconds before its end at which an access token counts as gone (own choice)."""
 _PATIENCE: Final = 30.0
 """Seconds that a renewal waits for another process's."""
+_GRACE: Final = 5.0
+"""Seconds that closing waits for a renewal (own choice)."""
 _FORM: Final = "application/x-www-form-urlencoded"
 _APP: Final = "Amazon Drive"
 _REFRESH: Final = Call(
@@ -83,9 +85,11 @@ class Renewal:
         self._token = ""
         self._token_end = 0.0
         self._tokens = 0
-        # Generations of cookies: the one whose renewal has failed, and the one that is known to be dead.
+        # Sessions as :attr:`Session.identified` tells them apart: the one whose renewal has failed, and the one that is
+        # known to be dead. A refusal may well replace other cookies, which makes it neither alive nor another one.
         self._spent: int | None = None
         self._dead: int | None = None
+        self._renewing: asyncio.Task[bool] | None = None
 
     def __repr__(self) -> str:
         return f"Renewal({self._session!r})"
@@ -173,20 +177,35 @@ class Renewal:
 
     async def _renew(self, generation: int) -> Failure | None:
         session = self._session
-        if session.generation > generation:
+        if session.identified > generation:
             return None
-        if self._dead == generation or session.refresh_token is None:
+        if self._dead == session.identified or session.refresh_token is None:
             return faults.sign_in(None)
-        if self._spent != generation and await self._refreshed(session.refresh_token):
+        if self._spent != session.identified and await self._refresh(session.refresh_token):
             return None
         # A failed renewal does not prove the session dead: one cheap question does.
         probe = await self._ask(_INFO, None)
         if not isinstance(probe, Failure):
             return None
         if isinstance(probe.error, AuthenticationError):
-            self._dead = generation
+            self._dead = session.identified
             return faults.sign_in(None)
         return Failure(error=UnavailableError(_UNKNOWN))
+
+    async def settle(self) -> None:
+        """Let a renewal that is going on end: whoever wanted it may be gone, but its cookies are the only ones left."""
+        task = self._renewing
+        if task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop():
+            _, late = await asyncio.wait({task}, timeout=_GRACE)
+            for each in late:
+                each.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _refresh(self, token: str) -> bool:
+        """Renew, or wait for the renewal that is going on; it outlives a cancelled call: a token is spent once."""
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.create_task(self._refreshed(token))
+        return await asyncio.shield(self._renewing)
 
     async def _refreshed(self, token: str) -> bool:
         """Give the refresh token for fresh cookies, unless another process has just done so."""
@@ -198,7 +217,7 @@ class Renewal:
                 _log.info("the session was renewed")
                 return True
         if not (isinstance(found, Failure) and found.error.retryable):
-            self._spent = self._session.generation
+            self._spent = self._session.identified
         return False
 
     def _form(self, token: str) -> bytes:

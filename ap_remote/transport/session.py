@@ -62,6 +62,8 @@ class Session:
 
     generation = 0
     """Grows whenever a cookie is replaced."""
+    identified = 0
+    """The generation in which a cookie that says who asks, or that renews it, was replaced last."""
     _reread: Callable[[], Mapping[str, str]] | None = None
 
     def __init__(
@@ -146,6 +148,7 @@ class Session:
         self._cookies = kept
         self._secrets.update(kept.values())
         self.generation += 1
+        self.identified = self.generation
         return True
 
     def hide(self, secret: str) -> None:
@@ -162,6 +165,8 @@ class Session:
         self._cookies.update(changed)
         self._secrets.update(changed.values())
         self.generation += 1
+        if any(name.startswith(("at-", "sess-at-")) for name in changed):
+            self.identified = self.generation
         if self._on_rotate is not None:
             try:
                 self._on_rotate(self.cookies)

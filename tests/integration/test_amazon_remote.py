@@ -381,6 +381,26 @@ async def test_a_purge_whose_answer_is_lost_is_looked_after(remote, app):
     assert (row.error, row.id) == (None, entry.id)
 
 
+async def test_a_purge_that_nobody_can_look_after_leaves_its_outcome_open(remote, app):
+    entry = await remote.put(b"a", "box/a.txt")
+    await remote.trash("box/a.txt")
+    faulty(app, path="*/bulk/nodes/purge", status=504)
+    # The node was asked for once before the purge.
+    faulty(app, path="/drive/v1/nodes/*", method="GET", status=503, skip=1, times=-1)
+    with pytest.raises(OutcomeUnknownError):
+        await remote.delete(NodeId(entry.id))
+
+
+async def test_a_service_that_has_enough_is_not_asked_again_for_each_target(remote, app, transport):
+    entries = [await remote.put(name.encode(), f"box/{name}") for name in "abc"]
+    faulty(app, path="*/trash", method="PATCH", status=503, times=-1)
+    sent = len(transport.titles)
+    with pytest.raises(BatchError) as caught:
+        await remote.trash(*[entry.path for entry in entries])
+    assert [title for title in transport.titles[sent:] if title.startswith("PATCH")] == ["PATCH trash"]
+    assert [row.error is None for row in caught.value.outcomes] == [False, False, False]
+
+
 # -- uploads -----------------------------------------------------------------------------------------------------------
 
 

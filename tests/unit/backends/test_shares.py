@@ -365,3 +365,19 @@ def test_an_anonymous_session_keeps_no_cookie_and_is_not_pickled():
     assert TOKEN not in session.masked(f"it said {TOKEN} at http://x/{TOKEN}")
     with pytest.raises(TypeError):
         session.__reduce__()
+
+
+async def test_an_id_is_looked_up_again_when_asked_afresh_or_when_it_is_old():
+    shared = Shared()
+    node_id = shared.add("a.jpg", b"one")
+    shared.add("b.jpg", b"two")
+    now = [0.0]
+    async with ShareRemote.of(ShareLink.parse(SHARE), app=shared, clock=lambda: now[0]) as remote:
+        assert (await remote.stat(NodeId(node_id))).name == "a.jpg"
+        shared.nodes["top"][0]["name"] = "new.jpg"
+        assert (await remote.stat(NodeId(node_id))).name == "a.jpg"
+        assert (await remote.stat(NodeId(node_id), fresh=True)).name == "new.jpg"
+        del shared.nodes["top"][0]
+        now[0] = 100.0
+        with pytest.raises(NotFoundError):
+            await remote.stat(NodeId(node_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -396,3 +397,36 @@ async def test_row_22_the_body_of_a_conflict_is_not_taken_for_a_node(service, re
     assert caught.value.node_id == twin
     with pytest.raises(NotFoundError):
         await remote.stat("a.jpg")
+
+
+@pytest.mark.parametrize("status", [504, 0])
+async def test_a_folder_that_cannot_be_listed_yet_is_no_reason_to_send_again(service, remote, status):
+    service.add("box", None, kind="FOLDER")
+    await remote.stat("box")
+    service.after = {V2: [status]}
+    service.before = {"GET nodes/*/children": [404, 404]}
+    entry = await remote.put(DATA, "box/a.jpg", duplicates="keep")
+    assert entry.md5 == hashlib.md5(DATA).hexdigest()
+    assert service.asked[V2] == 1
+
+
+async def test_a_folder_that_is_never_listed_leaves_the_outcome_open(service, remote):
+    service.add("box", None, kind="FOLDER")
+    await remote.stat("box")
+    service.after = {V2: [504]}
+    service.lacks = {"GET nodes/*/children": 404}
+    with pytest.raises(OutcomeUnknownError):
+        await remote.put(DATA, "box/a.jpg", duplicates="keep")
+    assert service.asked[V2] == 1
+
+
+async def test_a_stored_file_that_cannot_be_seen_yet_is_not_sent_again(service, remote, monkeypatch):
+    service.add("box", None, kind="FOLDER")
+    await remote.stat("box")
+    monkeypatch.setattr(service, "fill", lambda node_id, data: service.data.update({node_id: data}))
+    service.before = {"GET nodes/*": [404]}
+    # Whether that is an error is not what matters here: the bytes are there.
+    with contextlib.suppress(NotFoundError):
+        await remote.put(DATA, "box/a.jpg", duplicates="keep")
+    assert service.asked[V2] == 1
+    assert len(service.named("a.jpg")) == 1

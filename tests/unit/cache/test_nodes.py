@@ -326,3 +326,11 @@ def test_facts_about_an_account_outlive_the_process(cache: NodeCache, folder):
 )
 def test_a_no_is_believed_for_thirty_days_and_anything_else_for_ever(value: str, age: float, holds: bool):  # noqa: FBT001 - a parameter
     assert Fact(value, 1000.0).holds(1000.0 + age) is holds
+
+
+@pytest.mark.parametrize("forget", [lambda cache: cache.remove(["x"]), lambda cache: cache.put_children("x", [], 9.0)])
+def test_folders_that_old_knowledge_has_within_each_other_are_forgotten(cache: NodeCache, forget):
+    cache.put([folder("x", "x", "y", version=2), folder("y", "y", "x"), node("a", "a.jpg", "y")])
+    forget(cache)
+    assert cache.ids() == ["root"]
+    assert cache.children("x") == cache.children("y") == []

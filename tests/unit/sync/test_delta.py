@@ -361,3 +361,11 @@ async def test_the_last_line_needs_no_newline_and_half_of_one_is_left_out():
     assert [each async for each in lines(pieces(b'{"checkpoint":"c"}\n{"nodes":[{"id'))] == [ChangeLine(checkpoint="c")]
     with pytest.raises(msgspec.DecodeError):
         assert [each async for each in lines(pieces(b'{"nodes":[{"id\n'))] == []
+
+
+@pytest.mark.parametrize("said", [[END], [line("c1", reset=True), END]])
+async def test_a_stream_that_tells_of_nothing_drops_nothing(cache: NodeCache, said: list[Any]):
+    cache.put([Entry(path="", name="n0", id="n0", kind=Kind.FILE, parents=("root",))])
+    report = await sync(cache, said, listed=True)
+    assert report.mode == "pages"
+    assert set(cache.ids()) == {"root", "n0", "n1", "n2"}

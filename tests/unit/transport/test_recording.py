@@ -360,3 +360,21 @@ def test_the_shape_of_any_answer_is_kept_and_doing_it_twice_gives_the_same(body:
     found = redactor.json(body, str)
     assert shape(found) == shape(body)
     assert redactor.json(body, str) == found
+
+
+async def test_an_answer_that_is_nested_too_deeply_to_be_redacted_does_not_fail_the_call(
+    session: Session, retry: Retry, folder: Path, httpx_mock: HTTPXMock
+) -> None:
+    deep = b'{"id": "' + PHOTO.encode() + b'", "canary": ' + b"[" * 900 + b"]" * 900 + b"}"
+    httpx_mock.add_response(content=deep, headers={"content-type": "application/json"})
+    async with transport(session, retry, folder) as each:
+        assert (await each.send(nodes.node(PHOTO))).id == PHOTO
+    assert [row["length"] for row in rows(folder).values()] == [len(deep)]
+    assert files(folder) == [MANIFEST]
+
+
+@pytest.mark.parametrize("said", ["canary", "Happy birthday, dear canary", "Invalid filter: name:(canary)"])
+def test_a_sentence_keeps_only_the_words_that_services_use(said: str) -> None:
+    assert "canary" not in json.dumps(Redactor().json({"message": said}, str))
+    plain = "System unavailable. Please back off for a while and try again later"
+    assert Redactor().json({"message": plain}, str) == {"message": plain}

@@ -452,3 +452,56 @@ def test_neither_answer_can_be_printed() -> None:
     token = ACCESS_TOKEN.decode(b'{"access_token": "canary", "duration": "60"}')
     assert (token.access_token, token.duration) == ("canary", 60.0)
     assert "canary" not in repr(found) + repr(token) + str(found) + str(token)
+
+
+async def test_a_refusal_that_replaces_other_cookies_does_not_keep_from_renewing(opened: Any) -> None:
+    amazon = Amazon(None)
+    real = amazon.answer
+
+    def answer(request: Request) -> Answer:
+        status, content, *_ = real(request)
+        given = {"set-cookie": f"session-token=canary-{len(amazon.requests)}; Path=/"}
+        return status, content, given if status == 401 else {}
+
+    amazon.answer = answer  # type: ignore[method-assign]  # every refusal comes with a cookie
+    async with opened(amazon) as transport:
+        assert (await transport.send(account.info())).status == "ACTIVE"
+        assert len(amazon.asked(REFRESH)) == 1
+        amazon.at, amazon.refresh = None, refused
+        for _ in range(3):
+            with pytest.raises(AuthenticationError):
+                await transport.send(nodes.node("n" * 22))
+    assert len(amazon.asked(REFRESH)) == 2, "a session that is dead stays dead"
+
+
+async def test_a_renewal_outlives_the_call_that_wanted_it(opened: Any, tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "credentials.json")
+    store.save(RENEWABLE)
+    amazon = Amazon(None)
+    spent, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        async def held(message: Any) -> None:
+            if scope["path"] == REFRESH:
+                spent.set()
+                await go.wait()
+            await send(message)
+
+        await amazon(scope, receive, held)
+
+    for closed in (False, True):
+        amazon.at = None
+        spent.clear()
+        go.clear()
+        each = session(store.load(), on_rotate=store.save, reread=store.load)
+        async with opened(slow, each, lock=tmp_path / "lock") as transport:
+            task = asyncio.create_task(transport.send(account.info()))
+            await spent.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            go.set()
+            if not closed:
+                assert (await transport.send(account.info())).status == "ACTIVE"
+        assert store.load()["sess-at-main"] == amazon.sess
+    assert len(amazon.asked(REFRESH)) == 2
