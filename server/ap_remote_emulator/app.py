@@ -46,7 +46,8 @@ def create_app(data: Path, *, internal: bool = False) -> Starlette:
 
     Args:
         data: the folder; it is made with mode 0700, with ``credentials.json`` (mode 0600) in it.
-        internal: also open ``/_internal/`` for tests: faults, reset, seed, clock, check. Never on a network.
+        internal: also open ``/_internal/`` for tests: faults, reset, seed, clock, check. Never on a network. Signed
+            URLs then refuse cookies too.
 
     Raises:
         StoreError: the folder cannot be used.
@@ -70,6 +71,7 @@ def create_app(data: Path, *, internal: bool = False) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.store, app.state.credentials, app.state.faults = store, known, faults
+    app.state.strict = internal
     return app
 
 

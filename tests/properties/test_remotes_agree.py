@@ -225,5 +225,5 @@ async def bin_of(remote: Remote) -> list[tuple[Any, ...]]:
 
 TestTheRemotesAgree = Agreement.TestCase
 TestTheRemotesAgree.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from ap_remote_emulator.errors import BadRequestError
-from ap_remote_emulator.handlers.access import CREDENTIAL_HEADERS
+from ap_remote_emulator.handlers.access import has_second_credential
 from ap_remote_emulator.handlers.answers import failure, storage_error
 from ap_remote_emulator.handlers.endpoint import Call, endpoint, store_of
 from ap_remote_emulator.library import Store, archives
@@ -50,7 +50,8 @@ def node_by_digest(store: Store, call: Call) -> dict[str, Any]:
     given = {digest.lower(): digest for digest in digests}
     with store.read() as connection:
         rows = connection.execute(
-            "SELECT n.md5, n.id FROM json_each(?) j JOIN nodes n ON n.md5 = j.value ORDER BY n.status = 'AVAILABLE'",
+            "SELECT n.md5, n.id FROM json_each(?) j JOIN nodes n ON n.md5 = j.value WHERE n.uploader IS NULL"
+            " ORDER BY n.status = 'AVAILABLE'",
             (msgspec.json.encode(list(given)).decode(),),
         ).fetchall()
         found = {row["md5"]: row["id"] for row in rows}
@@ -68,7 +69,7 @@ async def archive(request: Request) -> Response:
     if request.method == "OPTIONS":
         allowed = {"access-control-allow-origin": "*", "access-control-allow-methods": _METHODS}
         return Response(headers={**allowed, "allow": _METHODS})
-    if any(name in request.headers for name in CREDENTIAL_HEADERS):
+    if has_second_credential(request):
         return storage_error("InvalidArgument", "Only one auth mechanism allowed", 400)
     store, archive_id = store_of(request), request.path_params["id"]
     reason = archives.refusal(store, archive_id, dict(request.query_params))

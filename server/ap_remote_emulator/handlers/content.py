@@ -14,12 +14,10 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from ap_remote_emulator.errors import BadRequestError, NodeNotFoundError, StoreDamagedError
+from ap_remote_emulator.handlers.access import has_second_credential
 from ap_remote_emulator.handlers.answers import failure
 from ap_remote_emulator.handlers.endpoint import base_of, store_of
 from ap_remote_emulator.library import Store, nodes, renditions, signing
-
-_CREDENTIALS: Final = ("cookie", "authorization", "x-amz-access-token", "x-amzn-sessionid")
-
 
 _RANGE: Final = re.compile(r"\s*bytes\s*=\s*(?:(\d{1,18})-(\d{1,18})?|-\d{1,18})\s*", re.ASCII | re.IGNORECASE)
 
@@ -65,7 +63,7 @@ async def redirect(request: Request) -> Response:
 
 async def signed(request: Request) -> Response:
     """``GET /content/signed/{id}``: like the storage behind the real service, it refuses a second credential."""
-    if any(name in request.headers for name in _CREDENTIALS):
+    if has_second_credential(request):
         return _xml("InvalidArgument", "Only one auth mechanism allowed", 400)
     store, node_id, query = store_of(request), request.path_params["id"], dict(request.query_params)
     view_box = query.pop("viewBox", "")

@@ -67,7 +67,7 @@ async def overwrite(request: Request, read: Read, *, upload_service: bool) -> Re
 
     def check() -> Change:
         with store.read() as connection:
-            nodes.find(connection, node_id)
+            nodes.find_own(connection, node_id)
         return Change.read(request.query_params)
 
     try:

@@ -19,7 +19,7 @@ import msgspec
 
 from ap_remote_emulator.errors import BadRequestError, NodeNotFoundError
 from ap_remote_emulator.library import signing
-from ap_remote_emulator.library.nodes import find
+from ap_remote_emulator.library.nodes import find, find_own
 from ap_remote_emulator.library.store import Sql, Store, new_id
 from ap_remote_emulator.query import name_key
 
@@ -40,6 +40,7 @@ def create(store: Store, body: Mapping[str, Any], base: str) -> dict[str, Any]:
 
     Raises:
         NodeNotFoundError: one of them does not exist.
+        ForbiddenError: one of them is another member's (own choice).
         BadRequestError: there is none, there are more than 1200, or it is no list of ids.
     """
     given = body.get("nodeIds")
@@ -53,7 +54,7 @@ def create(store: Store, body: Mapping[str, Any], base: str) -> dict[str, Any]:
     archive_id = new_id()
     with store.write() as write:
         for node_id in ids:
-            find(write, node_id)
+            find_own(write, node_id)
         expires = write.now + LIFE_S * 1000
         write.execute("DELETE FROM archives WHERE expires < ?", (write.now,))
         write.execute(

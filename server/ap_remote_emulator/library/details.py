@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from ap_remote_emulator.errors import BadRequestError, NodeNotFoundError
-from ap_remote_emulator.library.nodes import ALBUM, find, is_child, set_tags
+from ap_remote_emulator.library.nodes import ALBUM, find, find_own, is_child, set_tags
 from ap_remote_emulator.library.store import Sql, Store, Write
 from ap_remote_emulator.query import name_key
 
@@ -82,9 +82,11 @@ def set_property(store: Store, node_id: str, owner: str, key: str, value: Any, *
 
     Raises:
         NodeNotFoundError: there is no such node.
+        ForbiddenError: it is another member's.
         BadRequestError: the owner has ten keys there already, or a name or the value cannot be kept.
     """
     with store.write() as write:
+        find_own(write, node_id, v2=v2)
         properties = _properties(write, node_id, v2=v2)
         changed = {**properties, owner: {**properties.get(owner, {}), key: value}}
         _keep(write, node_id, _read_properties(changed))
@@ -95,8 +97,10 @@ def remove_property(store: Store, node_id: str, owner: str, key: str, *, v2: boo
 
     Raises:
         NodeNotFoundError: there is no such node, or no such property.
+        ForbiddenError: it is another member's.
     """
     with store.write() as write:
+        find_own(write, node_id, v2=v2)
         properties = _properties(write, node_id, v2=v2)
         if key not in properties.get(owner, {}):
             raise NodeNotFoundError(f"{node_id}/properties/{owner}/{key}")

@@ -16,6 +16,7 @@ from ap_remote_emulator.library.nodes import (
     add_edge,
     find,
     find_folder,
+    find_own,
     folder_parents,
     id_list,
     insert,
@@ -84,7 +85,7 @@ def patch(store: Store, node_id: str, body: Mapping[str, Any], view: View, *, ta
     Raises:
         NodeNotFoundError: there is no such node, or a new parent does not exist.
         NameTakenError: the new name or place is taken.
-        ForbiddenError: a field that only the service writes, or the root's name or place.
+        ForbiddenError: a field that only the service writes, the root's name or place, or another member's node.
         PreconditionError: the node is in another state.
         BadRequestError: a field makes no sense.
     """
@@ -107,7 +108,7 @@ def update(store: Store, node_id: str, body: Mapping[str, Any], view: View, *, t
     Raises:
         NodeNotFoundError: there is no such node, or a new parent does not exist.
         NameTakenError: the new name or place is taken.
-        ForbiddenError: the root's name or place.
+        ForbiddenError: the root's name or place, or another member's node.
         PreconditionError: the node is in another state.
         BadRequestError: a field makes no sense, the name is missing, or the kind is another one.
     """
@@ -122,8 +123,11 @@ def update(store: Store, node_id: str, body: Mapping[str, Any], view: View, *, t
 
 
 def _meant(write: Write, node_id: str, body: Mapping[str, Any], view: View, tag: str) -> sqlite3.Row:
-    row = find(write, node_id, v2=view.v2)
-    wanted = {tag, body.get("eTagRequest") or ""} - {"", "*"}
+    row = find_own(write, node_id, v2=view.v2)
+    asked = body.get("eTagRequest") or ""
+    if not isinstance(asked, str):
+        raise BadRequestError("eTagRequest is text")
+    wanted = {tag, asked} - {"", "*"}
     if wanted - {etag(row)}:
         raise PreconditionError("The node was changed meanwhile")
     return row

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ap_remote_emulator.errors import BadRequestError, ForbiddenError, NodeNotFoundError
-from ap_remote_emulator.library.nodes import find, id_list
+from ap_remote_emulator.library.nodes import find_own, id_list
 from ap_remote_emulator.library.store import Sql, Store, Write
 
 OWN: Final = "n.id NOT IN (SELECT id FROM nodes WHERE uploader IS NOT NULL)"
@@ -78,9 +78,7 @@ def put(store: Store, write: Write, node_id: str, *, inside: bool = True) -> Non
         ForbiddenError: it is another member's.
         BadRequestError: it is in the trash, or neither a photograph nor a video.
     """
-    row = find(write, node_id)
-    if row["uploader"] is not None:
-        raise ForbiddenError(f"{node_id} is another member's")
+    row = find_own(write, node_id)
     if inside and (row["status"] != "AVAILABLE" or row["media"] not in ("PHOTOS", "VIDEOS")):
         raise BadRequestError(f"{node_id} cannot be in the family vault")
     wanted = family_id(store) if inside else None

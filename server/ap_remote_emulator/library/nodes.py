@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ap_remote_emulator.errors import BadRequestError, NameTakenError, NodeNotFoundError
+from ap_remote_emulator.errors import BadRequestError, ForbiddenError, NameTakenError, NodeNotFoundError
 from ap_remote_emulator.library import names
 from ap_remote_emulator.library.store import SERVICE, Sql, Store, Write, new_id
 from ap_remote_emulator.library.views import View, show_one
@@ -29,6 +29,19 @@ def find(sql: Sql, node_id: str, *, v2: bool = True) -> sqlite3.Row:
         row = None
     if row is None or (row["kind"] == ALBUM and not v2):
         raise NodeNotFoundError(node_id)
+    return row
+
+
+def find_own(sql: Sql, node_id: str, *, v2: bool = True) -> sqlite3.Row:
+    """Return the row of a node that the account may change.
+
+    Raises:
+        NodeNotFoundError: as :func:`find`.
+        ForbiddenError: it is another family member's, who lets it be seen and nothing else (inferred).
+    """
+    row = find(sql, node_id, v2=v2)
+    if row["uploader"] is not None:
+        raise ForbiddenError(f"{node_id} is another member's")
     return row
 
 
@@ -121,6 +134,7 @@ def change_children(store: Store, parent_id: str, body: Mapping[str, Any], view:
 
     Raises:
         NodeNotFoundError: a node does not exist; then nothing was changed.
+        ForbiddenError: a child is another member's.
         NameTakenError: a folder already has a child of that name.
         BadRequestError: the body makes no sense.
     """
@@ -132,7 +146,7 @@ def change_children(store: Store, parent_id: str, body: Mapping[str, Any], view:
         if parent["kind"] not in ("FOLDER", ALBUM):
             raise BadRequestError(f"{parent_id} cannot have children")
         for node_id in ids:
-            child = find(write, node_id)
+            child = find_own(write, node_id)
             if op == "add":
                 add_child(write, parent, child)
             else:
@@ -204,6 +218,7 @@ def put_child(store: Store, parent_id: str, child_id: str, view: View) -> msgspe
 
     Raises:
         NodeNotFoundError: a node does not exist.
+        ForbiddenError: the child is another member's.
         NameTakenError: the folder already has a child of that name.
         BadRequestError: the parent cannot have this child, or is in the trash.
     """
@@ -211,7 +226,7 @@ def put_child(store: Store, parent_id: str, child_id: str, view: View) -> msgspe
         parent = find(write, parent_id, v2=view.v2)
         if parent["kind"] not in ("FOLDER", ALBUM):
             raise BadRequestError(f"{parent_id} cannot have children")
-        child = find(write, child_id)
+        child = find_own(write, child_id)
         add_child(write, parent, child)
         return show_one(store, write.connection, child_id, view)
 
@@ -221,11 +236,12 @@ def delete_child(store: Store, parent_id: str, child_id: str, view: View) -> msg
 
     Raises:
         NodeNotFoundError: a node does not exist.
+        ForbiddenError: the child is another member's.
         NameTakenError: it was the last folder, and in the root the name is taken.
         BadRequestError: the root is its last folder.
     """
     with store.write() as write:
-        parent, child = find(write, parent_id, v2=view.v2), find(write, child_id)
+        parent, child = find(write, parent_id, v2=view.v2), find_own(write, child_id)
         if parent["kind"] not in ("FOLDER", ALBUM):
             raise BadRequestError(f"{parent_id} has no children that could be taken out")
         remove_child(write, parent, child)
@@ -237,6 +253,7 @@ def move(store: Store, new_parent: str, body: Mapping[str, Any], view: View) -> 
 
     Raises:
         NodeNotFoundError: a node does not exist.
+        ForbiddenError: the child is another member's.
         NameTakenError: the new folder has a child of that name.
         BadRequestError: the node is in the trash, or not in ``fromParent``.
     """
@@ -245,7 +262,7 @@ def move(store: Store, new_parent: str, body: Mapping[str, Any], view: View) -> 
         raise BadRequestError("fromParent and childId are needed")
     with store.write() as write:
         target = find_folder(write, new_parent)
-        child = find(write, child_id, v2=view.v2)
+        child = find_own(write, child_id, v2=view.v2)
         if child["status"] != "AVAILABLE":
             raise BadRequestError("A node in the trash cannot be moved")
         if not is_child(write, from_parent, child_id):

@@ -17,7 +17,7 @@ import msgspec
 from ap_remote_emulator.blobs import Upload
 from ap_remote_emulator.errors import BadRequestError, ForbiddenError, UploadNotFoundError
 from ap_remote_emulator.library import trash, uploads
-from ap_remote_emulator.library.nodes import find
+from ap_remote_emulator.library.nodes import find, find_own
 from ap_remote_emulator.library.store import Sql, Store, new_id
 from ap_remote_emulator.library.views import View, show_one
 from ap_remote_emulator.library.wishes import Change, Wish
@@ -43,7 +43,7 @@ def start(store: Store, parameters: Mapping[str, str], md5: str, node_id: str = 
         NodeNotFoundError: no such parent, or no such file.
         NameTakenError: the name is taken.
         LocalIdTakenError: the local id was used before.
-        ForbiddenError: *node_id* is no file with content.
+        ForbiddenError: *node_id* is no file with content, or another member's.
         BadRequestError: a parameter makes no sense.
     """
     sweep(store)
@@ -56,7 +56,7 @@ def start(store: Store, parameters: Mapping[str, str], md5: str, node_id: str = 
         if not node_id:
             node_id = uploads.place(write, wish, pending=True)
         else:
-            row = find(write, node_id)
+            row = find_own(write, node_id)
             if row["kind"] != "FILE" or row["status"] == "PENDING":
                 raise ForbiddenError(f"{node_id} is not a file with content")
         write.execute(

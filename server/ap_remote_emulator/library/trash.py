@@ -15,7 +15,17 @@ import msgspec
 
 from ap_remote_emulator.errors import BadRequestError, ForbiddenError, NameTakenError, NodeNotFoundError
 from ap_remote_emulator.library import assets, names
-from ap_remote_emulator.library.nodes import ALBUM, add_edge, drop_cover, find, folder_parents, id_list, rename, root_id
+from ap_remote_emulator.library.nodes import (
+    ALBUM,
+    add_edge,
+    drop_cover,
+    find,
+    find_own,
+    folder_parents,
+    id_list,
+    rename,
+    root_id,
+)
 from ap_remote_emulator.library.store import Sql, Store, Write
 from ap_remote_emulator.library.views import View, show, show_one
 
@@ -81,7 +91,7 @@ def change(store: Store, body: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         NodeNotFoundError: one of them does not exist.
-        ForbiddenError: the root is among them.
+        ForbiddenError: the root is among them, or another member's node.
         NameTakenError: a place is taken and ``conflictResolution`` is not ``RENAME``.
         BadRequestError: the body makes no sense, or names more than 50.
     """
@@ -102,7 +112,7 @@ def trash_one(store: Store, node_id: str, view: View) -> msgspec.Raw:
 
     Raises:
         NodeNotFoundError: there is none.
-        ForbiddenError: it is the root.
+        ForbiddenError: it is the root, or another member's.
     """
     with store.write() as write:
         find(write, node_id, v2=view.v2)
@@ -130,9 +140,9 @@ def trash(write: Write, node_id: str) -> None:
 
     Raises:
         NodeNotFoundError: there is none.
-        ForbiddenError: it is the root.
+        ForbiddenError: it is the root, or another member's.
     """
-    row = find(write, node_id)
+    row = find_own(write, node_id)
     if row["is_root"]:
         raise ForbiddenError("The root folder cannot be trashed")
     if row["status"] == "TRASH":
@@ -155,9 +165,10 @@ def restore(write: Write, node_id: str, *, rename_taken: bool) -> None:
 
     Raises:
         NodeNotFoundError: there is none.
+        ForbiddenError: it is another member's.
         NameTakenError: the place is taken and *rename_taken* is false.
     """
-    row = find(write, node_id)
+    row = find_own(write, node_id)
     group = row["trash_root"] or node_id
     below = [
         each for each in _descendants(write, [node_id]) if each != node_id and find(write, each)["trash_root"] == group
@@ -231,7 +242,7 @@ def _purge_outlived(write: Write, node_id: str) -> None:
 
 
 def _purge(write: Write, node_id: str, *, recurse: bool, strict: bool = False) -> None:
-    row = find(write, node_id)
+    row = find_own(write, node_id)
     if strict and row["status"] == "AVAILABLE":
         raise BadRequestError(f"{node_id} is not in the trash")
     if row["is_root"]:
@@ -311,19 +322,21 @@ def _stays(write: Write, node_id: str, inside: Mapping[str, None]) -> bool:
 
 
 def _revive_above(write: Write, node_id: str, *, rename_taken: bool) -> None:
+    above: list[str] = []
     row = find(write, node_id)
-    if row["kind"] == ALBUM:
-        return
-    parents = assets.files_of(write, row) or folder_parents(write, node_id)
-    if not parents and row["kind"] != "ASSET":
-        add_edge(write, root_id(write), "FOLDER", node_id, row["name_key"], live=False)
-        return
-    found = [find(write, parent) for parent in parents]
-    if any(parent["status"] == "AVAILABLE" for parent in found):
-        return
-    for parent in found[:1]:
-        _revive_above(write, parent["id"], rename_taken=rename_taken)
-        _revive(write, parent["id"], rename_taken=rename_taken)
+    while row["kind"] != ALBUM:
+        parents = assets.files_of(write, row) or folder_parents(write, row["id"])
+        if not parents:
+            if row["kind"] != "ASSET":
+                add_edge(write, root_id(write), "FOLDER", row["id"], row["name_key"], live=False)
+            break
+        found = [find(write, parent) for parent in parents]
+        if any(parent["status"] == "AVAILABLE" for parent in found):
+            break
+        row = found[0]
+        above.append(row["id"])
+    for each in reversed(above):
+        _revive(write, each, rename_taken=rename_taken)
 
 
 def _revive(write: Write, node_id: str, *, rename_taken: bool) -> None:

@@ -16,7 +16,7 @@ from ap_remote_emulator.blobs import Upload
 from ap_remote_emulator.errors import DuplicateContentError, ForbiddenError, ServiceError
 from ap_remote_emulator.library import assets, families, local_ids, names, people
 from ap_remote_emulator.library.details import describe
-from ap_remote_emulator.library.nodes import add_edge, find, find_folder, insert, make_path, set_tags
+from ap_remote_emulator.library.nodes import add_edge, find, find_folder, find_own, insert, make_path, set_tags
 from ap_remote_emulator.library.store import Sql, Store, Write
 from ap_remote_emulator.library.views import View, show_one
 from ap_remote_emulator.library.wishes import Change, Wish
@@ -101,7 +101,7 @@ def overwrite(store: Store, upload: Upload, node_id: str, change: Change) -> msg
 
     Raises:
         NodeNotFoundError: there is no such node.
-        ForbiddenError: it is no file.
+        ForbiddenError: it is no file, or another member's.
         DuplicateContentError: another node holds these bytes.
         StoreFullError: no room is left.
     """
@@ -181,11 +181,11 @@ def refill(store: Store, write: Write, node_id: str, content: Content, change: C
 
     Raises:
         NodeNotFoundError: there is no such node.
-        ForbiddenError: it is no file, or one whose first content has not come yet.
+        ForbiddenError: it is no file, one whose first content has not come yet, or another member's.
         DuplicateContentError: another node holds these bytes.
         StoreFullError: no room is left.
     """
-    row = find(write, node_id)
+    row = find_own(write, node_id)
     if row["kind"] != "FILE" or row["status"] == "PENDING":
         raise ForbiddenError(f"{node_id} is not a file with content")
     if not change.duplicates:
@@ -226,7 +226,10 @@ def _stand(write: Write, node_id: str, wish: Wish, parents: list[str], name: str
 
 
 def _refuse_duplicate(write: Write, md5: str, *, other_than: str = "") -> None:
-    row = write.execute("SELECT id FROM nodes WHERE md5 = ? AND id <> ? LIMIT 1", (md5, other_than)).fetchone()
+    row = write.execute(
+        "SELECT id FROM nodes WHERE md5 = ? AND id <> ? AND uploader IS NULL LIMIT 1",
+        (md5, other_than),
+    ).fetchone()
     if row is not None:
         raise DuplicateContentError(md5, row["id"])
 

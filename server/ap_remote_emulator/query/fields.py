@@ -128,7 +128,8 @@ def read_date(term: Term) -> int:
         when = datetime.fromisoformat(text)
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC)
-        elapsed = when - _EPOCH
+        # A zone can put the moment before the first year or after the last: nothing could show it.
+        elapsed = when.astimezone(UTC) - _EPOCH
     except (ValueError, OverflowError):
         raise InvalidFilterError("an ISO 8601 date is needed", term.position) from None
     return elapsed // timedelta(milliseconds=1)

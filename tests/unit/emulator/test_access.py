@@ -180,6 +180,11 @@ async def test_an_unknown_path_is_not_json(client):
         ("GET", "/drive/v1/account/taggingStatus", 404),
         ("PUT", "/drive/v1/account/preferences/x", 404),
         ("POST", "/drive/v1/account", 404),
+        ("GET", "/drive/v1/histogram", 404),
+        ("GET", "/drive/v1/groups", 404),
+        ("GET", "/drive/v1/groups/AAAAAAAAAAAAAAAAAAAAAA/collections", 404),
+        ("GET", "/drive/v2/memories/v1/collections/this_day_filtered", 404),
+        ("GET", "/ap/oa", 404),
     ],
 )
 async def test_doubtful_endpoints_and_those_of_the_app_alone_are_absent(client, method, path, status):
@@ -247,3 +252,57 @@ async def test_photographs_are_not_billed_and_films_are(client, jpeg):
     usage = await client.get("account/usage")
     assert usage["video"]["total"]["count"] == usage["video"]["billable"]["count"] == 1
     assert usage["photo"]["billable"] == {"bytes": 0, "count": 0}
+
+
+class _Body:
+    """The messages of a body, of which it is counted how many were read."""
+
+    def __init__(self, pieces, size):
+        self.pieces, self.size, self.read = pieces, size, 0
+
+    async def receive(self):
+        self.read += 1
+        return {"type": "http.request", "body": bytes(self.size), "more_body": self.read < self.pieces}
+
+
+async def _refused(app, body, **headers):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    raw = [(name.encode(), value.encode()) for name, value in {"host": "photos.test", **headers}.items()]
+    scope = {"type": "http", "method": "POST", "path": "/cdproxy/nodes", "raw_path": b"/cdproxy/nodes"}
+    scope |= {"query_string": b"name=a", "headers": raw, "http_version": "1.1", "scheme": "http"}
+    scope |= {"server": ("photos.test", 80), "client": ("photos.test", 1), "root_path": "", "asgi": {"version": "3.0"}}
+    await app(scope, body.receive, send)
+    assert sent[0]["status"] == 401
+    return dict(sent[0]["headers"])
+
+
+async def test_a_stranger_is_refused_after_the_whole_body(app):
+    body = _Body(pieces=30, size=1 << 20)
+    headers = await _refused(app, body)
+    assert body.read == 30
+    assert b"connection" not in headers
+
+
+async def test_of_an_endless_body_only_so_much_is_read(app):
+    body = _Body(pieces=1000, size=1 << 20)
+    headers = await _refused(app, body)
+    assert body.read == 65
+    assert headers[b"connection"] == b"close"
+
+
+async def test_who_asks_before_sending_is_refused_at_once(app):
+    body = _Body(pieces=3, size=1)
+    headers = await _refused(app, body, expect="100-continue")
+    assert body.read == 0
+    assert headers[b"connection"] == b"close"
+
+
+async def test_a_host_header_does_not_change_the_door(client):
+    token = {"x-amz-access-token": client.credentials.access_token}
+    for host in ("photos.test/x?", "photos.test/x#", "photos.test"):
+        answer = await client.stranger.get("/photos/auth/token", headers={**token, "host": host})
+        assert answer.status_code == 401

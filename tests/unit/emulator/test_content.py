@@ -38,6 +38,14 @@ async def test_the_signed_url_refuses_credentials(client, header):
     assert "<Error>" in answer.text
 
 
+async def test_outside_of_tests_the_signed_url_does_not_look_at_cookies(client):
+    node = await client.upload("a.txt", b"hello")
+    url = await _signed(client, node["id"])
+    client.app.state.strict = False
+    assert (await client.stranger.get(url, headers={"cookie": "x=y"})).content == b"hello"
+    assert (await client.stranger.get(url, headers={"authorization": "x=y"})).status_code == 400
+
+
 async def test_the_signed_url_expires(client):
     node = await client.upload("a.txt", b"hello")
     url = await _signed(client, node["id"])

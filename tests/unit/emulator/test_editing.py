@@ -245,3 +245,9 @@ async def test_albums_need_v2_everywhere(client):
         answer = await client.http.request(method, f"/drive/v1/{path}", json={"name": "x"} if method != "GET" else None)
         assert (method, path, answer.status_code) == (method, path, 404)
         assert answer.json()["code"] == "NODE_NOT_FOUND"
+
+
+@pytest.mark.parametrize("tag", [["x"], {"x": "y"}, 5])
+async def test_an_etag_that_is_no_text_is_refused(client, tag):
+    node = await client.folder("a")
+    await client.patch(f"nodes/{node}", 400, eTagRequest=tag, description="b")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from ap_remote_emulator.library.check import check_store
@@ -128,3 +130,49 @@ async def test_a_photograph_of_another_member_is_read_by_its_id(household):
         if node["ownerId"] != household.credentials.owner_id
     )
     assert await household.get(f"nodes/{theirs['id']}") == theirs
+
+
+async def _theirs(household):
+    page = await household.get("search", searchContext="family")
+    return next(node for node in page["data"] if node["ownerId"] != household.credentials.owner_id)
+
+
+async def test_a_photograph_of_another_member_cannot_be_changed(household):
+    theirs = await _theirs(household)
+    node, root, album = theirs["id"], await household.root(), await household.album("Both")
+    folder = await household.folder("Mine")
+    await household.patch(f"nodes/{node}", 403, name="mine.jpg")
+    await household.patch(f"nodes/{node}", 403, settings={"favorite": True})
+    await household.call("PATCH", f"/drive/v1/nodes/{node}", 403, json={"status": "TRASH"})
+    await household.call("PUT", f"/drive/v1/nodes/{node}", 403, json={"name": "mine.jpg"})
+    await household.trash(node, status=403)
+    await household.restore(node, status=403)
+    await household.call("PUT", f"/drive/v1/trash/{node}", 403)
+    await household.call("POST", f"/drive/v1/trash/{node}/restore", 403)
+    purged = await household.post("bulk/nodes/purge", nodeIds=[node], recurse="true")
+    assert purged["errorMap"] == {node: 403}
+    for parent in (root, album, folder):
+        for op in ("add", "remove"):
+            await household.patch(f"nodes/{parent}/children", 403, op=op, value=[node])
+        for method in ("PUT", "DELETE"):
+            await household.call(method, f"/drive/v1/nodes/{parent}/children/{node}?resourceVersion=V2", 403)
+    await household.post(f"nodes/{folder}/children", 403, fromParent=root, childId=node)
+    await household.post("batchLink", 403, nodeIds=[f"{theirs['ownerId']}:{node}"])
+    kept = f"/drive/v1/nodes/{node}/properties/app/colour"
+    await household.call("PUT", kept, 403, json={"value": "red"})
+    await household.call("DELETE", kept, 403)
+    await household.call("PUT", f"/cdproxy/nodes/{node}/content", 403, content=b"mine")
+    await household.call("PUT", f"/v2/upload/{node}", 403, content=b"mine")
+    await household.call("PUT", f"/v2/upload/multipart-upload/{node}", 403)
+    assert await household.get(f"nodes/{node}") == theirs
+    assert check_store(household.store) == []
+
+
+async def test_what_another_member_has_is_no_duplicate_of_ours(household):
+    content = b"the same bytes"
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    with household.store.write() as write:
+        write.execute("UPDATE nodes SET md5 = ? WHERE id = ?", (md5, (await _theirs(household))["id"]))
+    found = await household.post("bulk/nodeByDigest", digestType="MD5", digestList=[md5])
+    assert found["digestToNodeMap"] == {}
+    await household.upload("same.bin", content)

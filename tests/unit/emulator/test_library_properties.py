@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ap_remote_emulator.errors import ServiceError
-from ap_remote_emulator.library import editing, nodes, open_store, trash, uploads
+from ap_remote_emulator.library import editing, families, nodes, open_store, parts, shares, trash, uploads
 from ap_remote_emulator.library.changes import changes
 from ap_remote_emulator.library.check import check_store
 from ap_remote_emulator.library.views import View
+from ap_remote_emulator.library.wishes import Change
 
 _PICK = st.integers(0, 30)
 _NAME = st.sampled_from(["a", "A", "b.txt", "c"])
@@ -29,6 +30,17 @@ _STEPS = st.one_of(
     st.tuples(st.just("trash"), _PICK),
     st.tuples(st.just("restore"), _PICK, st.booleans()),
     st.tuples(st.just("purge"), _PICK, st.booleans()),
+    st.tuples(st.just("put_child"), _PICK, _PICK),
+    st.tuples(st.just("put_child"), _PICK, _PICK),
+    st.tuples(st.just("delete_child"), _PICK, _PICK),
+    st.tuples(st.just("move"), _PICK, _PICK),
+    st.tuples(st.just("asset"), _PICK, _NAME, st.integers(7, 12)),
+    st.tuples(st.just("overwrite"), _PICK, st.integers(0, 12)),
+    st.tuples(st.just("cover"), _PICK, _PICK),
+    st.tuples(st.just("share"), _PICK, _PICK),
+    st.tuples(st.just("vault"), _PICK, st.booleans()),
+    st.tuples(st.just("begin"), _PICK, _NAME),
+    st.tuples(st.just("finish"), st.integers(20, 25), st.booleans()),
 )
 
 
@@ -40,6 +52,7 @@ class Walk:
         with store.read() as connection:
             self.ids = [row[0] for row in connection.execute("SELECT id FROM nodes ORDER BY seq")]
         self.content = {}
+        self.going = []
 
     def pick(self, number):
         return self.ids[number % len(self.ids)]
@@ -62,6 +75,66 @@ class Walk:
             upload.write(data)
             self.content[self.keep(uploads.commit(self.store, upload, wish))] = data
 
+    def put_child(self, parent, child):
+        nodes.put_child(self.store, self.pick(parent), self.pick(child), View())
+
+    def delete_child(self, parent, child):
+        nodes.delete_child(self.store, self.pick(parent), self.pick(child), View())
+
+    def move(self, node, parent):
+        child = self.pick(node)
+        with self.store.read() as connection:
+            sql = "SELECT parent_id FROM edges WHERE child_id = ? AND parent_kind = 'FOLDER' ORDER BY added LIMIT 1"
+            row = connection.execute(sql, (child,)).fetchone()
+        body = {"childId": child, "fromParent": row[0] if row else ""}
+        nodes.move(self.store, self.pick(parent), body, View())
+
+    def asset(self, file, name, content):
+        wish = uploads.Wish(name=name, parent_id=self.pick(file), asset_type="LIVE_VIDEO")
+        data = b"%d" % content
+        with self.store.blobs.receive() as upload:
+            upload.write(data)
+            self.content[self.keep(uploads.commit(self.store, upload, wish))] = data
+
+    def overwrite(self, node, content):
+        data = b"%d" % content
+        with self.store.blobs.receive() as upload:
+            upload.write(data)
+            uploads.overwrite(self.store, upload, self.pick(node), Change())
+        self.content[self.pick(node)] = data
+
+    def cover(self, album, node):
+        body = {"collectionProperties": {"covers": [{"id": self.pick(node)}]}}
+        editing.patch(self.store, self.pick(album), body, View())
+
+    def share(self, first, second):
+        with self.store.write() as write:
+            self.ids.append(shares.create(write, [self.pick(first), self.pick(second)]).node_id)
+
+    def vault(self, node, inside):
+        with self.store.write() as write:
+            families.put(self.store, write, self.pick(node), inside=inside)
+
+    def begin(self, parent, name):
+        begun = parts.start(self.store, {"name": name, "parentNodeId": self.pick(parent)}, "")
+        self.going.append((begun["nodeId"], begun["uploadId"]))
+        self.ids.append(begun["nodeId"])
+
+    def finish(self, content, complete):
+        if not self.going:
+            return
+        node_id, upload_id = self.going.pop()
+        data = b"%d" % content
+        if not complete:
+            parts.abort(self.store, node_id, upload_id)
+            self.forget()
+            return
+        with self.store.blobs.receive() as part:
+            part.write(data)
+            parts.keep(self.store, part, node_id, upload_id, 1)
+        parts.complete(self.store, node_id, upload_id)
+        self.content[node_id] = data
+
     def rename(self, node, name):
         editing.patch(self.store, self.pick(node), {"name": name}, View())
 
@@ -83,6 +156,9 @@ class Walk:
 
     def purge(self, node, recurse):
         trash.purge(self.store, {"nodeIds": [self.pick(node)], "recurse": recurse})
+        self.forget()
+
+    def forget(self):
         with self.store.read() as connection:
             left = {row[0] for row in connection.execute("SELECT id FROM nodes")}
         self.ids = [node_id for node_id in self.ids if node_id in left]
@@ -123,5 +199,5 @@ def test_any_changes_leave_a_sound_library(steps):
         for node_id in bodies:
             if bodies[node_id]["status"] == "AVAILABLE" and not bodies[node_id]["isRoot"]:
                 above = [bodies[parent]["status"] for parent in bodies[node_id]["parents"]]
-                assert "AVAILABLE" in above or bodies[node_id]["kind"] == "VISUAL_COLLECTION"
+                assert "AVAILABLE" in above or bodies[node_id]["kind"] in ("VISUAL_COLLECTION", "SHARED_COLLECTION")
         store.close()

@@ -179,7 +179,19 @@ async def test_parents_can_be_asked_for(client):
 
 @pytest.mark.parametrize(
     "filters",
-    ["nonsense", "colour:red", "kind:", "name:(a", "size:1", "contentProperties.size:x", "isRoot:TRUE", "name:a*b"],
+    [
+        *(
+            "nonsense",
+            "colour:red",
+            "kind:",
+            "name:(a",
+            "size:1",
+            "contentProperties.size:x",
+            "isRoot:TRUE",
+            "name:a*b",
+        ),
+        "isTrashed:true",
+    ],
 )
 async def test_a_bad_filter_is_400_and_says_where(client, filters):
     body = await client.get("nodes", 400, filters=filters)

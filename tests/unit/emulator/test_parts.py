@@ -310,3 +310,16 @@ async def test_the_film_of_a_live_photo_may_come_in_parts(client, jpeg):
     assert await client.post("bulk/nodes/purge", nodeIds=[still]) == {"errorMap": {}}
     await abandoned.put(1, b"x", 404)
     assert check_store(client.store) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [("", "POST"), ("/x", "PUT, GET, DELETE"), ("/x/parts/1", "PUT"), ("/x/complete", "POST")],
+)
+async def test_a_browser_is_told_what_it_may_send_of_parts(client, path, methods):
+    asked = {"origin": "https://www.amazon.com", "access-control-request-headers": "x-amzn-part-md5"}
+    answer = await client.stranger.request("OPTIONS", BASE + path, headers=asked)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "https://www.amazon.com"
+    assert answer.headers["access-control-allow-methods"] == methods
+    assert "x-amzn-part-md5" in answer.headers["access-control-allow-headers"]

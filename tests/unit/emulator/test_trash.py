@@ -396,3 +396,14 @@ async def test_a_live_photo_goes_with_its_film(client, jpeg):
     await client.get(f"nodes/{film}", 404)
     assert client.store.blobs.every() == []
     assert check_store(client.store) == []
+
+
+async def test_what_lies_very_deep_in_the_trash_comes_back(client):
+    top = cursor = await client.folder("top")
+    with client.store.write() as write:
+        for _ in range(1200):
+            cursor = nodes.insert(write, kind="FOLDER", name="d", parents=[cursor])
+    await client.trash(top)
+    await client.restore(cursor)
+    assert (await client.get(f"nodes/{top}"))["status"] == "AVAILABLE"
+    assert check_store(client.store) == []

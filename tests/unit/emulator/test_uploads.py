@@ -467,3 +467,8 @@ def test_a_query_is_a_wish_or_a_bad_request(parameters):
     assert wish.name == parameters["name"]
     assert (wish.asset_type is None) == (wish.kind == "FILE")
     assert wish.asset_type is None or wish.parents
+
+
+@pytest.mark.parametrize("date", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
+async def test_a_date_that_no_calendar_holds_is_refused(client, date):
+    await client.upload("a.txt", b"a", 400, contentDate=date)
