@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from ap_remote.errors import AuthenticationError, RemoteError, StoreError, UnavailableError
 from ap_remote.model import Kind, NodeId
@@ -22,6 +22,10 @@ from ap_remote.transfer.report import Meter, Report, Result, Row, SilentMeter
 if TYPE_CHECKING:
     from ap_remote.model import Entry, Ref
     from ap_remote.remote.base import Remote
+
+
+_BLOCK: Final = 1 << 20
+"""Bytes that are written at a time: a change of threads for each piece would cost more than the writing."""
 
 
 async def download(
@@ -103,16 +107,13 @@ async def _fetch(remote: Remote, entry: Entry, file: Path, patience: Patience, *
     def row(result: Result, reason: str = "") -> Row:
         return Row(source=entry.path, target=str(file), result=result, size=entry.size, reason=reason)
 
-    if not overwrite:
-        there = await asyncio.to_thread(_compare, file, entry)
-        if there == "same":
+    if not overwrite and _is_there(file):
+        if await asyncio.to_thread(_is_same, file, entry):
             return row("skipped", "already there, byte for byte")
-        if there == "other":
-            return row("failed", "a local file of that name has other content (--overwrite replaces it)")
+        return row("failed", "a local file of that name has other content (--overwrite replaces it)")
     partial = file.with_name(f".{file.name[:80]}.{secrets.token_hex(4)}.partial")
     try:
-        await _write(remote, entry, partial)
-        await asyncio.to_thread(partial.replace, file)
+        await _write(remote, entry, partial, file)
     except (AuthenticationError, StoreError):
         raise
     except UnavailableError as exc:
@@ -120,31 +121,53 @@ async def _fetch(remote: Remote, entry: Entry, file: Path, patience: Patience, *
         return row("failed", str(exc))
     except (RemoteError, OSError) as exc:
         return row("failed", str(exc))
-    finally:
-        await asyncio.to_thread(partial.unlink, missing_ok=True)
     patience.answered()
     return row("done")
 
 
-def _compare(file: Path, entry: Entry) -> Literal["absent", "same", "other"]:
-    if not os.path.lexists(file):
-        return "absent"
-    same = file.is_file() and file.stat().st_size == entry.size and entry.md5 is not None and md5_of(file) == entry.md5
-    return "same" if same else "other"
+def _is_there(file: Path) -> bool:
+    """Most are not, which one look tells; a thread for it would take longer."""
+    return os.path.lexists(file)
 
 
-async def _write(remote: Remote, entry: Entry, partial: Path) -> None:
-    with partial.open("xb") as stream:
-        pieces = remote.get(NodeId(entry.id))
-        try:
-            async for piece in pieces:
-                await asyncio.to_thread(stream.write, piece)
-        finally:
-            # A disk that is full, or a cancellation, must not leave the connection to the garbage collector.
-            if isinstance(pieces, AsyncGenerator):
-                await pieces.aclose()
-        stream.flush()
-        await asyncio.to_thread(os.fsync, stream.fileno())
+def _discard(partial: Path) -> None:
+    """Remove what broke off: not in a thread, because a cancellation must not leave it behind."""
+    partial.unlink(missing_ok=True)
+
+
+def _is_same(file: Path, entry: Entry) -> bool:
+    return file.is_file() and file.stat().st_size == entry.size and entry.md5 is not None and md5_of(file) == entry.md5
+
+
+async def _write(remote: Remote, entry: Entry, partial: Path, file: Path) -> None:
+    """Write a file's bytes to *partial*, and when they are whole and verified let it become *file*."""
+    try:
+        with partial.open("xb") as stream:
+            pieces = remote.get(NodeId(entry.id))
+            held, size = list[bytes](), 0
+            try:
+                async for piece in pieces:
+                    held.append(piece)
+                    size += len(piece)
+                    if size >= _BLOCK:
+                        await asyncio.to_thread(stream.writelines, held)
+                        held, size = [], 0
+            finally:
+                # A disk that is full, or a cancellation, must not leave the connection to the garbage collector.
+                if isinstance(pieces, AsyncGenerator):
+                    await pieces.aclose()
+            await asyncio.to_thread(_finish, stream, held, entry)
+        await asyncio.to_thread(partial.replace, file)
+    except BaseException:
+        _discard(partial)
+        raise
+
+
+def _finish(stream: BinaryIO, last: list[bytes], entry: Entry) -> None:
+    """Write what is left, and let all of it reach the disk with the date of the photograph."""
+    stream.writelines(last)
+    stream.flush()
     when = entry.taken or entry.modified
     if when is not None:
-        os.utime(partial, (when.timestamp(), when.timestamp()))
+        os.utime(stream.fileno(), (when.timestamp(), when.timestamp()))
+    os.fsync(stream.fileno())

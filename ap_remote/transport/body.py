@@ -39,22 +39,25 @@ class Upload(httpx.AsyncByteStream):
         """
         sent = 0
         while sent < self.size:
-            piece = await self._read(sent)
+            piece, grew = await self._read(sent)
             sent += len(piece)
-            if not piece or sent > self.size or (sent == self.size and await self._grew()):
+            if not piece or sent > self.size or grew:
                 raise IntegrityError(
                     f"{self._name} changed while it was sent: it had {self.size} bytes when that began"
                 )
             self.whole = sent == self.size
             yield piece
 
-    async def _read(self, start: int) -> bytes:
+    async def _read(self, start: int) -> tuple[bytes, bool]:
+        """Return the next piece, and whether there is more behind the last."""
         if self._file is None:
-            return self._data[start : start + PIECE]
-        return await asyncio.to_thread(self._file.read, PIECE)
+            return self._data[start : start + PIECE], False
+        return await asyncio.to_thread(_read, self._file, self.size - start)
 
-    async def _grew(self) -> bool:
-        return self._file is not None and bool(await asyncio.to_thread(self._file.read, 1))
+
+def _read(file: BinaryIO, left: int) -> tuple[bytes, bool]:
+    piece = file.read(PIECE)
+    return piece, len(piece) == left and bool(file.read(1))
 
 
 @asynccontextmanager

@@ -173,6 +173,11 @@ def _try(walk, verb, arguments):
     return None
 
 
+def _without_parts(bodies):
+    """Leave out what a file shows of its assets: a change of an asset is told of the asset alone."""
+    return {key: {name: value for name, value in node.items() if name != "assets"} for key, node in bodies.items()}
+
+
 @settings(max_examples=40, deadline=None)
 @given(steps=st.lists(_STEPS, min_size=5, max_size=40))
 def test_any_changes_leave_a_sound_library(steps):
@@ -191,7 +196,8 @@ def test_any_changes_leave_a_sound_library(steps):
         with store.read() as connection:
             rows = connection.execute("SELECT id, sha FROM nodes").fetchall()
             bodies = {row["id"]: msgspec.json.decode(nodes.get(store, row["id"], View())) for row in rows}
-        assert {key: node for key, node in mirror.items() if node["status"] != "PURGED"} == bodies
+        told = {key: node for key, node in mirror.items() if node["status"] != "PURGED"}
+        assert _without_parts(told) == _without_parts(bodies)
         assert walk.content.keys() <= bodies.keys()
         for row in rows:
             if row["sha"]:

@@ -217,10 +217,12 @@ async def test_a_download_that_cannot_be_written_closes_what_it_reads(
     remote = Watched()
     await remote.put(b"firstsecond", "a.txt")
     partial = tmp_path / "partial"
+    monkeypatch.setattr(transfer_download, "_BLOCK", 1)
     monkeypatch.setattr(transfer_download.asyncio, "to_thread", full)
     with pytest.raises(OSError, match="No space"):
-        await transfer_download._write(remote, await remote.stat("a.txt"), partial)
+        await transfer_download._write(remote, await remote.stat("a.txt"), partial, tmp_path / "a.txt")
     assert len(closed) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_service_that_is_gone_ends_the_run_after_a_few_files(tmp_path: Path) -> None:
