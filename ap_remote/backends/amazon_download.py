@@ -137,6 +137,8 @@ class _Reader:
             async with AsyncExitStack() as stack:
                 answer = await self._open(stack, position, stop)
                 skip = _checked(answer, entry, position, begun=position > first)
+                # Its end is waited for where it ends with what is wanted: its connection can be used again then.
+                ends = answer.length is not None and answer.length == skip + stop - position
                 try:
                     async for piece in answer.aiter():
                         kept = piece[skip : skip + stop - position]
@@ -145,7 +147,7 @@ class _Reader:
                             position += len(kept)
                             tries = 0
                             yield kept
-                        if position >= stop:
+                        if position >= stop and not ends:
                             return
                 except UnavailableError:
                     tries += 1

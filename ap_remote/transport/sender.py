@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ import httpx
 import msgspec
 
 from ap_remote.transport import faults, quiet
+from ap_remote.transport.answer import length_of
 from ap_remote.transport.asgi import ASGIApp, ASGITransport
 from ap_remote.transport.retry import Failure
 from ap_remote.transport.session import Shown
@@ -29,6 +31,8 @@ HOPS: Final = 5
 """Redirects followed for one call."""
 TIMEOUT: Final = httpx.Timeout(connect=15.0, read=60.0, write=60.0, pool=120.0)
 _LIMITS: Final = httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=30.0)
+_SHORT: Final = 64 * 1024
+"""Bytes of a redirect's body that are read rather than losing the connection."""
 _AGENT: Final = "Mozilla/5.0 (compatible; ap-remote/0.1)"
 _JSON: Final = "application/json"
 _SIGNATURE: Final = ("x-amz-algorithm", "x-amz-signature")
@@ -98,7 +102,7 @@ class Sender:
                 self._session.absorb(response.headers.get_list("set-cookie"))
             if not response.has_redirect_location:
                 return Answer(response, shown)
-            await response.aclose()
+            await _finished(response)
             onward = url.join(response.headers["location"])
             if _asks_to_sign_in(onward):
                 return faults.sign_in(shown)
@@ -156,6 +160,15 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 def _origin_of(base: str) -> tuple[str, str, int | None]:
     return _origin(httpx.URL(base))
+
+
+async def _finished(response: httpx.Response) -> None:
+    """Close a redirect so that its connection can be used again, for which its body has to be read, if it is short."""
+    length = length_of(response)
+    if length is not None and length <= _SHORT:
+        with suppress(httpx.HTTPError):
+            await response.aread()
+    await response.aclose()
 
 
 def _asks_to_sign_in(url: httpx.URL) -> bool:
