@@ -43,16 +43,6 @@ _ISO2: Final = 2
 _ELSEWHERE: Final = frozenset({"width", "height", "duration", "make", "model", "location"})
 """Properties that have a field of their own in :class:`~ap_remote.model.Media`."""
 
-# Made once: listing a struct's fields anew for every picture would take longer than all the rest.
-_EXIF: Final = {
-    each: tuple(
-        (name, shown)
-        for name, shown in zip(each.__struct_fields__, each.__struct_encode_fields__, strict=True)
-        if name not in _ELSEWHERE
-    )
-    for each in (wire.ImageProperties, wire.VideoProperties)
-}
-
 
 def kind(word: str) -> Kind:
     """Return our word for Amazon's ``kind``; one that is not known counts as a file."""
@@ -219,8 +209,9 @@ def _position(latitude: float | None, longitude: float | None) -> tuple[float | 
 
 
 def _exif(said: ImageProperties | VideoProperties) -> dict[str, str]:
-    found = ((shown, getattr(said, name)) for name, shown in _EXIF[type(said)])
-    return {shown: text for shown, value in found if value is not None and (text := _text(value))}
+    # What is not said is left out by the struct itself, which is quicker than asking each of thirty fields.
+    found: dict[str, Word] = msgspec.to_builtins(said)
+    return {shown: text for shown, value in found.items() if shown not in _ELSEWHERE and (text := _text(value))}
 
 
 def _text(value: Word) -> str | None:
