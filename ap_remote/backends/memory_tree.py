@@ -113,11 +113,9 @@ class Tree:
     def path(self, node: Node) -> str:
         """Return the path a node has, or had before it was trashed."""
         if node.status is Status.TRASHED:
-            above = node.parent
-            if node.kind is Kind.ALBUM or above is None or above.id not in self._nodes:
-                return node.former_path
             # It would go back to its folder, wherever that is by now.
-            return paths.join(self.path(above), node.name)
+            above = None if node.parent is None else self._nodes.get(node.parent.id)
+            return node.former_path if above is None else paths.join(self.path(above), node.name)
         names = []
         at: Node | None = node
         while at is not None:

@@ -134,11 +134,14 @@ def _ids(view: View, way: Plan) -> Iterator[str]:
 
 
 def _named(view: View, name: Term) -> Iterator[str]:
-    """Yield the ids of what may have a name, from the keys of children alone."""
+    """Yield the ids of what may have a name, from the keys of children alone.
+
+    Keys have names as they are stored, and names compare composed (NFC): a key that is not ASCII may be any of them.
+    """
     wanted = keys.stem(paths.fold(name.text), prefix=name.prefix)
     for key in view.between("children", b"", None):
         at = key.find(b"\0")
-        if key.startswith(wanted, at + 1):
+        if key.startswith(wanted, at + 1) or not key.isascii():
             yield key[key.rfind(b"\0") + 1 :].decode()
 
 

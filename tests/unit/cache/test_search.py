@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -181,3 +182,18 @@ def test_the_indexes_follow_a_node_that_changes(folder: Path, cache: NodeCache):
     assert cache.tally(parse_nodes("kind:FILE")) == 1
     cache.remove(["a"])
     assert cache.tally(parse_nodes("kind:FILE")) == 0
+
+
+def test_a_name_is_found_composed_or_not(tmp_path: Path):
+    cache = NodeCache(tmp_path)
+    cache.put_root(Entry(path="", name="", id="root", kind=Kind.FOLDER, version=1))
+    forms = [unicodedata.normalize(form, "\u00c9t\u00e9.jpg") for form in ("NFC", "NFD")]
+    cache.put(
+        Entry(
+            path="", name=name, id=f"n{number}", kind=Kind.FILE, content_type="image/jpeg", parents=("root",), version=1
+        )
+        for number, name in enumerate(forms)
+    )
+    for name in forms:
+        found = cache.search(parse_search(f"name:({name})"), sort="name")
+        assert {each.id for each in found} == {"n0", "n1"}
