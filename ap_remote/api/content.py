@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -57,16 +57,11 @@ def upload(
     *,
     md5: str,
     size: int,
-    suppress_duplicates_check: bool = False,
-    suppress: Sequence[Suppress] = (),
-    taken: datetime | None = None,
-    favorite: bool | None = None,
-    hidden: bool | None = None,
-    local_id: str | None = None,
+    wishes: Mapping[str, str] | None = None,
 ) -> Call[Node]:
     """Send a new file the way the site does (``v2/upload``).
 
-    A taken name is refused: no ``conflictResolution`` is asked for. For the other arguments see :func:`wishes`.
+    A taken name is refused: no ``conflictResolution`` is asked for.
 
     Args:
         name: of the new file.
@@ -74,24 +69,13 @@ def upload(
         body: bytes, or a local file that is streamed.
         md5: of the bytes, lower-case hexadecimal.
         size: in bytes; a local file of another length is not sent.
-        suppress_duplicates_check: the same as ``DEDUPLICATION`` in *suppress*.
-        suppress: what to leave out.
-        taken: capture time.
-        favorite: mark it.
-        hidden: hide it.
-        local_id: our own name for this upload.
+        wishes: from :func:`wishes`.
     """
-    left_out: Sequence[Suppress] = ("DEDUPLICATION", *suppress) if suppress_duplicates_check else suppress
     return Call(
         method="POST",
         host="content",
         path="v2/upload",
-        params={
-            "name": name,
-            "parentNodeId": parent_id,
-            "fileSize": str(size),
-            **wishes(suppress=left_out, taken=taken, favorite=favorite, hidden=hidden, local_id=local_id),
-        },
+        params={"name": name, "parentNodeId": parent_id, "fileSize": str(size), **(wishes or {})},
         body=body,
         size=size,
         headers={"content-type": BINARY, "x-amzn-file-md5": md5},
@@ -135,24 +119,14 @@ def upload_simple(
 
 
 def overwrite(
-    node_id: str,
-    body: bytes | Path,
-    *,
-    md5: str,
-    size: int,
-    suppress_duplicates_check: bool = False,
-    suppress: Sequence[Suppress] = (),
-    taken: datetime | None = None,
-    favorite: bool | None = None,
-    hidden: bool | None = None,
+    node_id: str, body: bytes | Path, *, md5: str, size: int, wishes: Mapping[str, str] | None = None
 ) -> Call[Node]:
     """Replace a file's content; id and name stay. For the arguments see :func:`upload`."""
-    left_out: Sequence[Suppress] = ("DEDUPLICATION", *suppress) if suppress_duplicates_check else suppress
     return Call(
         method="PUT",
         host="content",
         path=f"v2/upload/{segment(node_id)}",
-        params={"fileSize": str(size), **wishes(suppress=left_out, taken=taken, favorite=favorite, hidden=hidden)},
+        params={"fileSize": str(size), **(wishes or {})},
         body=body,
         size=size,
         headers={"content-type": BINARY, "x-amzn-file-md5": md5},

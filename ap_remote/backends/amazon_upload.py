@@ -229,8 +229,7 @@ class Upload:
             self._source,
             md5=self._sum.md5,
             size=self._sum.size,
-            suppress=self._suppress,
-            taken=self._taken,
+            wishes=wishes,
         )
         try:
             entry = await self._sent(call, lambda: self._look(parent, name), patient=True)
@@ -260,8 +259,7 @@ class Upload:
             self._source,
             md5=self._sum.md5,
             size=self._sum.size,
-            suppress=self._suppress,
-            taken=self._taken,
+            wishes=wishes,
         )
         entry = await self._sent(call, lambda: self._ask(node_id), patient=False)
         return await self._checked(entry, new=False)

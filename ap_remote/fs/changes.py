@@ -191,7 +191,8 @@ class Changes(Content):
             await remote.trash(NodeId(standing.id))
             try:
                 await remote.move(NodeId(entry.id), key(target))
-            except Exception:
+            except BaseException:
+                # What stood there comes back whatever kept the other from taking its place.
                 await remote.restore(NodeId(standing.id))
                 raise
 

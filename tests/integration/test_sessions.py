@@ -76,7 +76,9 @@ class Watched:
 
 def upload(name: str, parent: str, body: bytes) -> Any:
     digest = hashlib.md5(body).hexdigest()
-    return content.upload(name, parent, body, md5=digest, size=len(body), suppress_duplicates_check=True)
+    return content.upload(
+        name, parent, body, md5=digest, size=len(body), wishes=content.wishes(suppress=("DEDUPLICATION",))
+    )
 
 
 async def folder_in(transport: Transport) -> str:

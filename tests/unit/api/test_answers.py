@@ -29,7 +29,7 @@ async def transport() -> AsyncIterator[Transport]:
 
 
 def upload(body: bytes | Path, size: int) -> Any:
-    return content.upload("a.jpg", "p", body, md5="0" * 32, size=size, suppress_duplicates_check=False)
+    return content.upload("a.jpg", "p", body, md5="0" * 32, size=size)
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ def fields(call: Call[Any]) -> dict[str, object]:
 def test_calls_are_values() -> None:
     assert nodes.node("a") == nodes.node("a")
     assert nodes.node("a") != nodes.node("b")
-    assert content.upload("x", "p", b"b", md5="m", size=1, suppress_duplicates_check=True) == content.upload(
-        "x", "p", b"b", md5="m", size=1, suppress_duplicates_check=True
-    )
+    assert content.upload(
+        "x", "p", b"b", md5="m", size=1, wishes=content.wishes(suppress=("DEDUPLICATION",))
+    ) == content.upload("x", "p", b"b", md5="m", size=1, wishes=content.wishes(suppress=("DEDUPLICATION",)))
 
 
 def test_the_root_is_asked_for_by_its_mark() -> None:
@@ -154,18 +154,18 @@ def test_an_aggregation_names_its_category() -> None:
 
 
 def test_an_upload_keeps_duplicates_only_when_told() -> None:
-    call = content.upload("x", "p", Path("f"), md5="m", size=3, suppress_duplicates_check=False)
+    call = content.upload("x", "p", Path("f"), md5="m", size=3)
     assert (call.method, call.host, call.path) == ("POST", "content", "v2/upload")
     assert call.params == {"name": "x", "parentNodeId": "p", "fileSize": "3"}
     assert call.headers["x-amzn-file-md5"] == "m"
     assert (call.body, call.size, call.idempotent, call.subject) == (Path("f"), 3, False, "x")
-    kept = content.upload("x", "p", b"abc", md5="m", size=3, suppress_duplicates_check=True)
+    kept = content.upload("x", "p", b"abc", md5="m", size=3, wishes=content.wishes(suppress=("DEDUPLICATION",)))
     assert kept.params["suppress"] == "DEDUPLICATION"
 
 
 def test_an_upload_tells_the_capture_time_in_utc() -> None:
     when = datetime(2024, 2, 3, 4, 5, 6, tzinfo=UTC)
-    call = content.upload("x", "p", b"", md5="m", size=0, suppress_duplicates_check=True, taken=when)
+    call = content.upload("x", "p", b"", md5="m", size=0, wishes=content.wishes(taken=when))
     assert call.params["contentDate"] == "2024-02-03T04:05:06.000Z"
 
 

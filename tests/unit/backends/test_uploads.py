@@ -58,7 +58,12 @@ def stored(service: OddService, name: str) -> list[bytes]:
 
 def test_an_upload_says_all_that_it_may_ask_for():
     call = content.upload(
-        "a.jpg", "p", b"", md5="m", size=0, suppress=("TRANSCODING",), favorite=True, hidden=False, local_id="mine"
+        "a.jpg",
+        "p",
+        b"",
+        md5="m",
+        size=0,
+        wishes=content.wishes(suppress=("TRANSCODING",), favorite=True, hidden=False, local_id="mine"),
     )
     assert call.params == {
         "name": "a.jpg",
@@ -72,7 +77,7 @@ def test_an_upload_says_all_that_it_may_ask_for():
 
 
 def test_leaving_out_the_check_for_duplicates_goes_with_the_rest():
-    call = content.overwrite("n", b"", md5="m", size=0, suppress_duplicates_check=True, suppress=("PROCESSING",))
+    call = content.overwrite("n", b"", md5="m", size=0, wishes=content.wishes(suppress=("DEDUPLICATION", "PROCESSING")))
     assert call.params == {"fileSize": "0", "suppress": "DEDUPLICATION,PROCESSING"}
 
 

@@ -144,7 +144,9 @@ async def test_a_reader_that_leaves_early_stops_the_service(transport: Transport
 async def test_a_file_flows_to_the_service(transport: Transport, service: Service, tmp_path: Path) -> None:
     file = tmp_path / "film"
     file.write_bytes(b"x" * (5 * PIECE + 3))
-    call = content.upload("film", "p" * 22, file, md5="0" * 32, size=5 * PIECE + 3, suppress_duplicates_check=True)
+    call = content.upload(
+        "film", "p" * 22, file, md5="0" * 32, size=5 * PIECE + 3, wishes=content.wishes(suppress=("DEDUPLICATION",))
+    )
     assert (await transport.send(call)).id == "n" * 22
     assert service.received == 5 * PIECE + 3
     assert service.largest == PIECE
@@ -155,7 +157,9 @@ async def test_a_service_learns_that_an_upload_was_given_up(
 ) -> None:
     file = tmp_path / "film"
     file.write_bytes(b"x" * (3 * PIECE))
-    call = content.upload("film", "p" * 22, file, md5="0" * 32, size=3 * PIECE, suppress_duplicates_check=True)
+    call = content.upload(
+        "film", "p" * 22, file, md5="0" * 32, size=3 * PIECE, wishes=content.wishes(suppress=("DEDUPLICATION",))
+    )
     original = service.upload
 
     async def upload(request: Request) -> Response:

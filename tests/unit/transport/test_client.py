@@ -42,7 +42,14 @@ SIGNED = "https://storage.example.com/x?X-Amz-Algorithm=AWS4&X-Amz-Signature=can
 
 def upload(body: bytes | Path = b"bytes", *, keep: bool = False, size: int = 5) -> Call[Any]:
     digest = hashlib.md5(b"bytes").hexdigest()
-    return content.upload("a.jpg", "p" * 22, body, md5=digest, size=size, suppress_duplicates_check=keep)
+    return content.upload(
+        "a.jpg",
+        "p" * 22,
+        body,
+        md5=digest,
+        size=size,
+        wishes=content.wishes(suppress=("DEDUPLICATION",) if keep else ()),
+    )
 
 
 async def test_a_call_goes_to_its_host_with_cookies_and_session_id(transport: Transport, httpx_mock: HTTPXMock) -> None:

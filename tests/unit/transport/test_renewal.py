@@ -27,7 +27,7 @@ CALLS = [account.info(), nodes.node("n" * 22)]
 
 
 def upload(body: bytes | Path = b"bytes", size: int = 5) -> Any:
-    return content.upload("a.jpg", "p" * 22, body, md5="0" * 32, size=size, suppress_duplicates_check=False)
+    return content.upload("a.jpg", "p" * 22, body, md5="0" * 32, size=size)
 
 
 def session(cookies: dict[str, str] | None = None, **options: Any) -> Session:
