@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from ap_remote.backends.amazon_facts import Facts
     from ap_remote.backends.amazon_tree import Tree
-    from ap_remote.remote.base import Body
     from ap_remote.transport.call import Call
     from ap_remote.wire.parts import PartSeen, Started
 
@@ -58,7 +57,7 @@ class Parts:
         name: what errors call it.
     """
 
-    def __init__(self, tree: Tree, facts: Facts, *, key: str, source: Body, size: int, name: str) -> None:
+    def __init__(self, tree: Tree, facts: Facts, *, key: str, source: bytes | Path, size: int, name: str) -> None:
         self._tree = tree
         self._facts = facts
         self._key = key

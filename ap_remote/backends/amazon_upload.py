@@ -37,6 +37,7 @@ from ap_remote.errors import (
 )
 from ap_remote.model import Entry, Kind
 from ap_remote.remote import paths
+from ap_remote.remote.base import Measured
 
 if TYPE_CHECKING:
     from ap_remote.backends.amazon_tree import Tree
@@ -68,7 +69,7 @@ class Sum(msgspec.Struct, frozen=True):
     size: int
 
 
-async def measure(source: Body) -> Sum:
+async def measure(source: bytes | Path) -> Sum:
     """Return md5 and size of a body in one pass; a file is read in a thread."""
     if isinstance(source, bytes):
         return Sum(hashlib.md5(source, usedforsecurity=False).hexdigest(), len(source))
@@ -110,7 +111,8 @@ class Upload:
         self._tree = tree
         self._facts = Facts(tree.cache, tree.clock)
         self._parts_from = parts_from
-        self._source = source
+        self._source = source.path if isinstance(source, Measured) else source
+        self._measured = Sum(source.md5, source.size) if isinstance(source, Measured) else None
         self._path = path
         self._overwrite = if_exists == "overwrite"
         self._keep = duplicates == "keep"
@@ -126,7 +128,7 @@ class Upload:
             RemoteError: as :meth:`ap_remote.remote.base.Remote.put` says.
         """
         there = self._accepted(await self._tree.find(self._path))
-        self._sum = await measure(self._source)
+        self._sum = self._measured or await measure(self._source)
         if not self._keep:
             await self._check_above()
             await self._refuse_twin(there)

@@ -28,6 +28,7 @@ from ap_remote.errors import (
     AlreadyExistsError,
     BatchError,
     DuplicateContentError,
+    IntegrityError,
     InvalidNameError,
     IsFileError,
     IsFolderError,
@@ -37,8 +38,8 @@ from ap_remote.errors import (
 )
 from ap_remote.model import ByteRange, Entry, Facet, Kind, Media, NodeId, Outcome, Ref, Status, Usage
 from ap_remote.query import matches, parse_search
-from ap_remote.remote import paths
-from ap_remote.remote.base import Body, Category, Duplicates, IfExists, Remote, Sort
+from ap_remote.remote import flow, paths
+from ap_remote.remote.base import Body, Category, Duplicates, IfExists, Measured, Remote, Sort
 from ap_remote.remote.features import Features
 
 if TYPE_CHECKING:
@@ -111,8 +112,14 @@ class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Remote):
         """Store bytes under a path."""
         place = self._targets.writable(path)
         parent, name = paths.split(place)
-        data = source if isinstance(source, bytes) else await asyncio.to_thread(source.read_bytes)
+        file = source.path if isinstance(source, Measured) else source
+        data = file if isinstance(file, bytes) else await asyncio.to_thread(file.read_bytes)
         md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        if isinstance(source, Measured) and (md5, len(data)) != (source.md5, source.size):
+            message = f"{source.path} changed before it was sent: its md5 was {source.md5}, now it is {md5}"
+            raise IntegrityError(message)
+        for start in range(0, len(data), _PIECE):
+            await flow.passing(len(data[start : start + _PIECE]))
         reading = await asyncio.to_thread(memory_photo.read, name, data, place_of=self._place_of)
         # From here to the end nothing awaits: the account changes wholly or not at all.
         self._tree.check_parents(parent)

@@ -93,6 +93,12 @@ class TransferBar:
         """Set what full means."""
         self._progress.update(self._task, total=size, of=files)
 
+    def begin(self, path: str, size: int) -> None:
+        """Show no file before it is finished."""
+
+    def moved(self, path: str, size: int) -> None:
+        """Show no bytes before their file is finished."""
+
     def advance(self, row: Row) -> None:
         """Count one more file."""
         task = self._progress.tasks[0]

@@ -15,6 +15,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from datetime import datetime
@@ -23,7 +25,17 @@ if TYPE_CHECKING:
     from ap_remote.model import ByteRange, Entry, Facet, Outcome, Ref
     from ap_remote.remote.features import Features
 
-Body = bytes | Path
+
+class Measured(msgspec.Struct, frozen=True):
+    """A local file whose size and md5 are known already, so that it need not be read twice."""
+
+    path: Path
+    md5: str
+    """Lower-case hexadecimal. Where it is not that of the bytes that are sent, ``put`` fails and nothing is kept."""
+    size: int
+
+
+Body = bytes | Path | Measured
 """What ``put`` uploads: bytes in hand, or a local file that is streamed."""
 
 IfExists = Literal["fail", "overwrite"]

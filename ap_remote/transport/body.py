@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import httpx
 
 from ap_remote.errors import IntegrityError
+from ap_remote.remote import flow
 
 if TYPE_CHECKING:
     from ap_remote.transport.call import Call
@@ -45,6 +46,7 @@ class Upload(httpx.AsyncByteStream):
                 raise IntegrityError(
                     f"{self._name} changed while it was sent: it had {self.size} bytes when that began"
                 )
+            await flow.passing(len(piece))
             self.whole = sent == self.size
             yield piece
 
