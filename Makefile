@@ -61,6 +61,10 @@ build/interop-venv/stamp: tests/interop/requirements.txt .venv/stamp
 interop: build/interop-venv/stamp ## Run clients that other people wrote against the local service
 	$(BIN)/python -m pytest tests/interop $(ARGS)
 
+.PHONY: fuse
+fuse: ## Install libfuse for the tests of `ap mount` (root on Debian; elsewhere install fuse3 yourself)
+	ldconfig -p | grep -q libfuse || { apt-get update -qq && apt-get install -y -qq fuse3 >/dev/null; }
+
 .PHONY: check
 check: lint types imports test wheel interop ## What CI runs
 

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from ap_remote import config
-from ap_remote.cli import accounts, find, folders, index, listing, login, organise, servers, transfers, trash
+from ap_remote.cli import accounts, find, folders, index, listing, login, mounting, organise, servers, transfers, trash
 from ap_remote.cli.console import say
 from ap_remote.errors import ConfigError, NotFoundError, RemoteError
 
@@ -106,7 +106,7 @@ def options(
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 
-for commands in (listing, transfers, folders, trash, find, index, organise, login, accounts, servers):
+for commands in (listing, transfers, folders, trash, find, index, organise, login, accounts, mounting, servers):
     commands.register(app)
 
 
