@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from ap_remote.cli import labels
 from ap_remote.cli.console import ERR, Json, Yes, counting_bar, json_line, line, run
 from ap_remote.cli.listing import Spec
+from ap_remote.cli.proposals import show_plan, tell_plan
 from ap_remote.connect import plans_folder, resolve, semantic_index
 from ap_remote.errors import ConfigError, PlanError
 
 if TYPE_CHECKING:
     from ap_remote.organise import Plan
 
-group = typer.Typer(no_args_is_help=True, help="Albums by theme or event: plan, look, apply, undo.")
+group = typer.Typer(no_args_is_help=True, help="Albums by theme, event or label: plan, look, apply, undo.")
 
 PlanId = Annotated[
     str | None, typer.Argument(metavar="PLAN", help="A plan's id or its first characters; the default is the newest.")
 ]
-_SAMPLES = 3
 _JOURNAL = ".journal.jsonl"
 
 
@@ -38,6 +39,8 @@ def plan(
     """Work out which photographs would go into which new album, and why. Changes nothing."""
     from ap_remote import organise
 
+    if by == "label":
+        raise ConfigError("labels have a command of their own: ap organise label")
     known: tuple[organise.By, ...] = get_args(organise.By)
     way = next((each for each in known if each == by), None)
     if way is None:
@@ -51,11 +54,7 @@ def plan(
     made = run(propose())
     folder = plans_folder(spec)
     organise.save_plan(made, folder / f"{made.id}.json")
-    if json:
-        json_line(made)
-    else:
-        _show(made)
-        line(f"plan {made.id}: `ap organise apply {spec or ''} {made.id}` makes these albums")
+    tell_plan(made, spec, json=json)
 
 
 @group.command()
@@ -67,7 +66,7 @@ def show(spec: Spec = None, plan_id: PlanId = None, *, json: Json = False) -> No
     if json:
         json_line(found)
     else:
-        _show(found, samples=None)
+        show_plan(found, samples=None)
 
 
 @group.command()
@@ -78,7 +77,7 @@ def apply(spec: Spec = None, plan_id: PlanId = None, *, yes: Yes = False, json: 
     file = _file(spec, plan_id)
     chosen = organise.load_plan(file)
     if not yes and ERR.is_terminal:
-        _show(chosen)
+        show_plan(chosen)
         typer.confirm(f"Make these {len(chosen.folders)} albums?", abort=True, err=True)
 
     async def make() -> None:
@@ -122,16 +121,6 @@ def undo(spec: Spec = None, plan_id: PlanId = None, *, json: Json = False) -> No
     run(take_back())
 
 
-def _show(found: Plan, samples: int | None = _SAMPLES) -> None:
-    for folder in found.folders:
-        line(f"{folder.name}  ({len(folder.members)} photographs: {folder.reason})")
-        for member in folder.members[:samples]:
-            line(f"    {member.path}  {member.reason}")
-        if samples is not None and len(folder.members) > samples:
-            line(f"    … and {len(folder.members) - samples} more")
-    line(f"{len(found.unassigned)} photographs fit nowhere")
-
-
 def _file(spec: str | None, plan_id: str | None) -> Path:
     """Return the plan's file; without an id, the one that was made last."""
     folder = plans_folder(spec)
@@ -145,4 +134,5 @@ def _file(spec: str | None, plan_id: str | None) -> Path:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to *app*."""
+    group.command()(labels.label)
     app.add_typer(group, name="organise")

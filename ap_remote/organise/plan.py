@@ -26,8 +26,9 @@ MARK: Final = "ap_remote plan {plan} folder {number}"
 
 _MARK: Final = re.compile(r"ap_remote plan ([0-9a-f]{16}) folder (\d+)")
 
-By = Literal["theme", "event"]
-"""How photographs are brought together: by what they show, or by when and where they were taken."""
+By = Literal["theme", "event", "label"]
+"""How photographs are brought together: by what they show, by when and where they were taken, or by the class that a
+classifier gives them."""
 
 
 class PlanMember(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,8 +14,11 @@ from ap_remote.organise.themes import Names, find_themes, prompts
 from ap_remote.remote.features import SupportsAlbums
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ap_remote.model import Entry
     from ap_remote.organise.groups import Group
+    from ap_remote.organise.labelling.choice import Labeller
     from ap_remote.organise.plan import Unassigned
     from ap_remote.remote.base import Remote
     from ap_remote.semantic.library import SemanticIndex
@@ -37,6 +40,8 @@ async def propose(
     min_size: int = 3,
     query: str = "",
     similarity: float | None = None,
+    labeller: Labeller | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> Plan:
     """Return a plan for the account's photographs. Nothing is changed.
 
@@ -46,13 +51,15 @@ async def propose(
     Args:
         remote: whose photographs.
         index: their vectors; needed for themes.
-        by: ``theme`` (what they show) or ``event`` (when and where they were taken).
+        by: ``theme`` (what they show), ``event`` (when and where they were taken) or ``label``.
         min_size: photographs that make an album.
         query: only photographs that this search finds, in Amazon's syntax.
         similarity: for themes, the cosine from which two photographs are alike; by default the library tells.
+        labeller: gives the labels; needed for them.
+        progress: for labels, told how many photographs are done, and of how many.
 
     Raises:
-        ConfigError: themes without an index, or *min_size* under 1.
+        ConfigError: themes without an index, labels without a labeller, or *min_size* under 1.
         StoreError: the index is not built.
         EncoderError: the index was built with another encoder.
         QuerySyntaxError: in *query*.
@@ -67,6 +74,13 @@ async def propose(
     }
     if by == "event":
         grouping = await asyncio.to_thread(find_events, list(photographs.values()), min_size=min_size)
+    elif by == "label":
+        if labeller is None:
+            message = "organising by label needs a labeller"
+            raise ConfigError(message)
+        from ap_remote.organise.labelling.albums import find_labels
+
+        grouping = await find_labels(remote, photographs, labeller, min_size=min_size, progress=progress)
     elif index is None:
         message = "organising by theme needs the semantic index"
         raise ConfigError(message)
@@ -78,6 +92,8 @@ async def propose(
         parameters["query"] = query
     if similarity is not None:
         parameters["similarity"] = similarity
+    if labeller is not None:
+        parameters |= {"model": labeller.classifier.model, "thresh": labeller.thresh, "topk": labeller.topk}
     return make_plan(
         account=remote.name,
         by=by,
