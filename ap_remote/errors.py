@@ -4,6 +4,7 @@
 
     RemoteError                     everything this library raises on purpose
       NotFoundError                 + FileNotFoundError
+        FolderNotFoundError                              the source of a transfer
       AlreadyExistsError            + FileExistsError      a name is taken in its folder
       DuplicateContentError         + FileExistsError      the same bytes are already in the account
       IsFolderError                 + IsADirectoryError
@@ -22,6 +23,7 @@
       TransportError                                       no usable answer came
         RateLimitedError                                   retryable
         UnavailableError                                   retryable
+          ServiceFullError                                 its disk has no room; smaller files may fit
         ProtocolError                                      the answer could not be understood
         OutcomeUnknownError                                a write may or may not have happened
       IncompleteListingError                               a listing broke off; never a shorter list
@@ -54,8 +56,9 @@ class RemoteError(Exception):
 
     Attributes:
         retryable: whether the same call may succeed if it is made again. Only the transport reads it.
-        exit_code: what ``ap`` exits with. 1 to 10 mean what they mean to rclone: 1 anything else, 2 usage, 4 not found,
-            5 temporary, 6 less serious, 7 fatal; ours are 12 a local store, 13 an encoder, 14 a plan.
+        exit_code: what ``ap`` exits with. 1 to 10 mean what they mean to rclone: 1 anything else, 2 usage, 3 no such
+            source, 4 not found, 5 temporary, 6 less serious, 7 fatal; ours are 12 a local store, 13 an encoder,
+            14 a plan.
     """
 
     retryable: ClassVar[bool] = False
@@ -94,6 +97,12 @@ class NotFoundError(RemoteError, FileNotFoundError):
     def __init__(self, path: str) -> None:
         super().__init__(f"no such entry: {path!r}")
         self.path = path
+
+
+class FolderNotFoundError(NotFoundError):
+    """The source of a transfer is not there."""
+
+    exit_code = 3
 
 
 class AlreadyExistsError(RemoteError, FileExistsError):
@@ -246,6 +255,12 @@ class UnavailableError(TransportError):
     """The service, or the way to it, is down for the moment (5xx, connection lost)."""
 
     retryable = True
+
+
+class ServiceFullError(UnavailableError):
+    """The service has no room for this; it will have none in a moment either."""
+
+    retryable = False
 
 
 class ProtocolError(TransportError):

@@ -5,14 +5,14 @@ From it an interrupted ``apply`` goes on, and ``undo`` knows what to take away.
 
 from __future__ import annotations
 
-import os
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from ap_remote.errors import BusyStoreError, PlanError, StoreError
+from ap_remote.errors import CorruptStoreError, PlanError
+from ap_remote.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,11 +58,11 @@ class Deed(msgspec.Struct, kw_only=True):
 class Journal:
     """An open journal."""
 
-    def __init__(self, file: Path, stream: IO[bytes], lines: list[Line]) -> None:
-        """Serve *lines*, which are in the file; new ones go to *stream*."""
-        self.file = file
-        self._stream = stream
-        self.lines = lines
+    def __init__(self, ledger: Ledger[Line]) -> None:
+        """Serve what is in *ledger*; new lines go there."""
+        self.file = ledger.file
+        self.lines = ledger.lines
+        self._ledger = ledger
 
     def write(self, what: What, **fields: object) -> None:
         """Append a line; when this returns, it is on the disk.
@@ -71,17 +71,7 @@ class Journal:
             StoreError: the disk is full or cannot be written.
         """
         fields = {**fields, "what": what, "at": datetime.now(UTC).isoformat(timespec="milliseconds")}
-        line = msgspec.convert(fields, Line)
-        try:
-            self._stream.write(msgspec.json.encode(line) + b"\n")
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-        except OSError as exc:
-            message = (
-                f"cannot write the journal {self.file}: {exc.strerror or exc}; the work stopped before its next step"
-            )
-            raise StoreError(message) from exc
-        self.lines.append(line)
+        self._ledger.append(msgspec.convert(fields, Line))
 
     @property
     def start(self) -> Line | None:
@@ -126,43 +116,23 @@ def open_journal(file: Path, *, must_exist: bool = False) -> Iterator[Journal]:
         BusyStoreError: another process has it open.
         StoreError: it cannot be opened.
     """
-    from filelock import FileLock, Timeout
-
     if must_exist and not file.exists():
         message = f"there is no journal {file}"
         raise PlanError(message)
-    # What is done with the journal stays outside: many a remote's error is an OSError too, and no fault of the file.
-    with ExitStack() as stack:
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(file.with_name(file.name + ".lock"), timeout=0, thread_local=False))
-            stream = stack.enter_context(file.open("a+b"))
-            journal = Journal(file, stream, _read(file, stream))
-        except Timeout as exc:
-            message = f"another process works with the journal {file}"
-            raise BusyStoreError(message) from exc
-        except OSError as exc:
-            message = f"cannot use the journal {file}: {exc.strerror or exc}"
-            raise StoreError(message) from exc
-        yield journal
-
-
-def _read(file: Path, stream: IO[bytes]) -> list[Line]:
-    stream.seek(0)
-    body = stream.read()
-    whole = body[: body.rfind(b"\n") + 1]
-    if len(whole) < len(body):
-        # A crash tore the line while it was written: the call that it announces was not made yet.
-        stream.truncate(len(whole))
     try:
-        lines = [msgspec.json.decode(line, type=Line) for line in whole.splitlines()]
-    except msgspec.DecodeError as exc:
-        message = f"{file} is no journal: {exc}"
-        raise PlanError(message) from exc
+        ledger = Ledger(file, Line)
+    except CorruptStoreError as exc:
+        raise PlanError(str(exc)) from exc
+    with ledger:
+        _check(file, ledger.lines)
+        yield Journal(ledger)
+
+
+def _check(file: Path, lines: list[Line]) -> None:
+    """Raise unless the lines are those of a journal that this version knows."""
     if lines and lines[0].what != "start":
         message = f"{file} is no journal: it does not begin with a plan"
         raise PlanError(message)
     if lines and (lines[0].format or 0) > FORMAT:
         message = f"{file} was written by a newer ap_remote (format {lines[0].format}, this one knows {FORMAT})"
         raise PlanError(message)
-    return lines

@@ -55,6 +55,8 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """Not empty: the listing is not the whole, and nothing may be removed because of it."""
     left_out: int = 0
     """Files that filters and the list of junk left out."""
+    outside: tuple[str, ...] = ()
+    """Their paths; a folder's stands for all below it. What is outside at one side is kept at the other."""
 
     @property
     def is_whole(self) -> bool:

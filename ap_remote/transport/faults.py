@@ -23,6 +23,7 @@ from ap_remote.errors import (
     QuotaExceededError,
     RateLimitedError,
     RemoteError,
+    ServiceFullError,
     UnavailableError,
     UnsupportedError,
 )
@@ -107,7 +108,7 @@ def failure(call: Call[Any], status: int, fault: Fault, *, after: float | None =
         after: seconds, from ``Retry-After``.
     """
     if status >= 500 and any(word in fault.message.casefold() for word in _NO_SPACE):  # noqa: PLR2004 - server errors
-        return Failure(error=UnavailableError(f"the service has no room: {fault.message}"))
+        return Failure(error=ServiceFullError(f"the service has no room: {fault.message}"))
     if status in _UNSETTLED and not call.idempotent:
         said = f" and said: {fault.message}" if fault.message else ""
         return Failure(

@@ -16,6 +16,7 @@ from ap_remote.model import Outcome
 CLASSES = [each for _, each in inspect.getmembers(errors, inspect.isclass) if issubclass(each, errors.RemoteError)]
 SPECIMENS = [
     errors.NotFoundError("a/b.jpg"),
+    errors.FolderNotFoundError("a"),
     errors.AlreadyExistsError("a/b.jpg", "node"),
     errors.AlreadyExistsError("a/b.jpg", node_id="node"),
     errors.DuplicateContentError("a/b.jpg", node_id="node"),
@@ -35,6 +36,7 @@ SPECIMENS = [
     errors.TransportError("no answer"),
     errors.RateLimitedError("slow down"),
     errors.UnavailableError("down"),
+    errors.ServiceFullError("the service has no room"),
     errors.ProtocolError("HTML"),
     errors.OutcomeUnknownError("look"),
     errors.IncompleteListingError("broke off"),

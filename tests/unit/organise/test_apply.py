@@ -230,7 +230,7 @@ async def test_a_journal_that_cannot_be_written_stops_before_the_call(remote, pl
     def full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ap_remote.organise.journal.os.fsync", full)
+    monkeypatch.setattr("ap_remote.ledger.os.fsync", full)
     with pytest.raises(StoreError, match="No space left"):
         await apply(remote, plan, journal)
     assert await albums(remote) == {}

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import importlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +10,8 @@ import pytest
 
 from ap_remote.backends.memory import MemoryRemote
 from ap_remote.errors import AuthenticationError, NewerStoreError, NotFoundError, UnavailableError
-from ap_remote.transfer import download, plan_upload, upload
-
-transfer_download = importlib.import_module("ap_remote.transfer.download")
-"""The module; the package shows the function of that name."""
+from ap_remote.transfer import download, fetching, plan_upload, simple, upload
+from ap_remote.transfer.pool import Patience
 
 ODD = [
     "a b.txt",
@@ -141,14 +138,17 @@ async def test_a_local_file_of_other_content_is_kept(tmp_path: Path) -> None:
 async def test_a_download_that_breaks_leaves_nothing_behind(tmp_path: Path) -> None:
     class Breaking(MemoryRemote):
         async def get(self, target, *, span=None):  # type: ignore[override]
-            yield b"half"
-            raise UnavailableError("connection lost")
+            if not (await self.stat(target)).path.endswith("b.txt"):
+                yield b"half"
+                raise UnavailableError("connection lost")
+            yield b"whole"
 
     remote = Breaking()
-    await remote.put(b"half and half", "a.txt")
-    report = await download(remote, "a.txt", tmp_path)
-    assert [row.result for row in report.rows] == ["failed"]
-    assert os.listdir(tmp_path) == []  # noqa: PTH208 - the folder's own word, hidden files too
+    await remote.put(b"half and half", "top/a.txt")
+    await remote.put(b"whole", "top/b.txt")
+    report = await download(remote, "top", tmp_path)
+    assert [row.result for row in report.rows] == ["failed", "done"]
+    assert os.listdir(tmp_path / "top") == ["b.txt"]  # noqa: PTH208 - the folder's own word, hidden files too
 
 
 async def test_a_download_bears_the_photographs_date(tmp_path: Path) -> None:
@@ -211,16 +211,15 @@ async def test_a_download_that_cannot_be_written_closes_what_it_reads(
             finally:
                 closed.append(target)
 
-    async def full(*_args: object) -> None:
+    def full(*_args: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     remote = Watched()
     await remote.put(b"firstsecond", "a.txt")
-    partial = tmp_path / "partial"
-    monkeypatch.setattr(transfer_download, "_BLOCK", 1)
-    monkeypatch.setattr(transfer_download.asyncio, "to_thread", full)
+    monkeypatch.setattr(fetching, "BLOCK", 1)
+    monkeypatch.setattr(fetching.Partial, "write", full)
     with pytest.raises(OSError, match="No space"):
-        await transfer_download._write(remote, await remote.stat("a.txt"), partial, tmp_path / "a.txt")
+        await download(remote, "a.txt", tmp_path)
     assert len(closed) == 1
     assert _inside(tmp_path) == []
 
@@ -229,16 +228,22 @@ def _inside(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 
 
-async def test_a_service_that_is_gone_ends_the_run_after_a_few_files(tmp_path: Path) -> None:
-    asked = []
+async def test_a_service_that_stays_away_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    waited: list[float] = []
 
     class Gone(MemoryRemote):
         async def put(self, source, path, **kwargs):  # type: ignore[override]
             asked.append(path)
             raise UnavailableError("the service cannot be reached")
 
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
     for number in range(50):
         (tmp_path / f"{number}.txt").write_bytes(b"x")
+    monkeypatch.setattr(simple, "Patience", lambda: Patience(sleep=sleep))
     with pytest.raises(UnavailableError, match="cannot be reached"):
         await upload(Gone(), plan_upload([f"{tmp_path}/"], ""))
-    assert len(asked) < 15
+    assert len(set(asked)) == 4
+    assert 60 < sum(waited) / 4 < 120

@@ -28,6 +28,7 @@ from ap_remote.errors import (
     QuotaExceededError,
     RateLimitedError,
     RemoteError,
+    ServiceFullError,
     UnavailableError,
     UnsupportedError,
 )
@@ -89,7 +90,7 @@ async def test_a_write_carries_the_version_inside_its_body(transport: Transport,
         (412, {}, PreconditionFailedError),
         (418, {}, ProtocolError),
         (501, {}, UnsupportedError),
-        (507, {"message": "no space left for blobs"}, UnavailableError),
+        (507, {"message": "no space left for blobs"}, ServiceFullError),
     ],
 )
 async def test_what_another_try_cannot_heal_is_raised_at_once(
