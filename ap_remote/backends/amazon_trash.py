@@ -240,7 +240,15 @@ class Bin:
         """Write the new state of what was done into the cache, and return it by id."""
         tree = self._tree
         if action == "delete":
-            tree.cache.remove([each.id for each in good], written=tree.clock())
+            gone = {each.id for each in good}
+            # What went into the bin with a folder is gone with it; what was put there on its own may still be there.
+            tree.cache.remove(gone, written=tree.clock())
+            try:
+                below = await tree.ask_many(self._binned_below(gone))
+            except TransportError:
+                below = {}  # a later look will tell; what was asked for is done
+            lost = [each for each, found in below.items() if isinstance(found, NotFoundError)]
+            tree.cache.remove(lost, written=tree.clock())
             return {each.id: None for each in good}
         if action == "trash":
             said = _said(told, Status.TRASHED)
@@ -276,6 +284,19 @@ class Bin:
             if isinstance(found, Entry) and found.kind is Kind.FOLDER:
                 tree.cache.expire(found.id)
         return results
+
+    def _binned_below(self, folders: set[str]) -> set[str]:
+        """Return what was put in the bin here, moments ago, and lies in none but these folders."""
+        mine = [each for each in self._tree.cache.recent(self._tree.since()) if each.status is Status.TRASHED]
+        found: set[str] = set()
+        while (
+            more := {
+                each.id for each in mine if each.id not in found and each.parents and found | folders >= {*each.parents}
+            }
+            - folders
+        ):
+            found |= more
+        return found
 
     async def _binned_above(self, entries: Iterable[Entry]) -> set[str]:
         """Return the folders above that the cache has in the bin."""

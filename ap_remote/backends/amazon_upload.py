@@ -35,7 +35,7 @@ from ap_remote.errors import (
     UnavailableError,
     UnsupportedError,
 )
-from ap_remote.model import Entry, Kind
+from ap_remote.model import Entry, Kind, Status
 from ap_remote.remote import paths
 from ap_remote.remote.base import Measured
 
@@ -202,6 +202,7 @@ class Upload:
         The cache may be old, so the service is asked whether its node is still what it was; and for a large file,
         whether it knows one that the cache does not.
         """
+        binned: str | None = None
         for twin in self._tree.cache.by_md5(self._sum.md5):
             if there is not None and twin.id == there.id:
                 continue
@@ -209,13 +210,17 @@ class Upload:
                 now = await self._tree.ask(twin.id)
             except NotFoundError:
                 continue
-            if now.md5 == self._sum.md5:
+            if now.md5 == self._sum.md5 and now.status is Status.TRASHED:
+                binned = now.id
+            elif now.md5 == self._sum.md5:
                 raise DuplicateContentError(self._path, now.id)
-        if self._sum.size < ASKED_FROM or self._tree.cache.completed_since(self._tree.since()):
-            return
-        found = (await look_up(self._tree, self._facts, [self._sum.md5])).get(self._sum.md5)
-        if found is not None and (there is None or found.id != there.id):
-            raise DuplicateContentError(self._path, found.id)
+        if self._sum.size >= ASKED_FROM and not self._tree.cache.completed_since(self._tree.since()):
+            found = (await look_up(self._tree, self._facts, [self._sum.md5])).get(self._sum.md5)
+            if found is not None and (there is None or found.id != there.id):
+                raise DuplicateContentError(self._path, found.id)
+        if binned is not None:
+            # One that lies in the bin counts as well, and is named only where there is no other.
+            raise DuplicateContentError(self._path, binned)
 
     async def _create(self, parent: Entry, name: str) -> Entry:
         if self._facts.offers(V2) is False:

@@ -350,8 +350,8 @@ class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Remote):
             yield entry
 
     def _refuse_twin(self, path: str, md5: str, itself: Node | None) -> None:
-        # What is in the bin counts, as the service counts it.
-        for node in self._tree.everything():
+        # What is in the bin counts, as the service counts it, and is named only where there is no other.
+        for node in sorted(self._tree.everything(), key=lambda each: each.status is Status.TRASHED):
             if node.md5 == md5 and node is not itself:
                 raise DuplicateContentError(path, node.id)
 

@@ -45,6 +45,10 @@ def measure(entries: Iterable[Entry]) -> Usage:
         group = _group(entry)
         counts[f"{group}s"] += 1
         counts[f"{group}_bytes"] += entry.size
+        if group != "photo":
+            # As for Prime customers [amazon-photos-api.md 8.1].
+            counts[f"billable_{group}s"] += 1
+            counts[f"billable_{group}_bytes"] += entry.size
     return Usage(**counts)
 
 

@@ -205,6 +205,15 @@ class Binning(Subject):
         with pytest.raises((NotInTrashError, NotFoundError)):
             await remote.restore(NodeId(node_id))
 
+    async def test_what_lay_in_a_deleted_folder_is_not_left_in_the_bin(self, remote, seed):
+        able(remote, SupportsTrashListing)
+        await remote.put(b"a", "box/folder/inner/a.txt")
+        await seed("box/b.txt", b"b")
+        await remote.trash("box/b.txt")
+        await remote.trash("box/folder")
+        await remote.delete("box/folder")
+        assert [each.path async for each in remote.trashed()] == ["box/b.txt"]
+
     async def test_a_deleted_folder_takes_what_went_with_it(self, remote, seed):
         node_id = await seed("box/folder/inner/a.txt", b"a")
         await remote.trash("box/folder")
