@@ -12,25 +12,15 @@ import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    DownloadColumn,
     MofNCompleteColumn,
     Progress,
-    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
-from rich.text import Text
-
-from ap_remote.cli.render import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
-
-    from rich.progress import Task
-
-    from ap_remote.transfer import Row
 
 T = TypeVar("T")
 
@@ -53,9 +43,14 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(coroutine)
 
 
+def shown(text: str) -> str:
+    """Return a text that a terminal shows as it is: what would move the cursor or turn the writing is made visible."""
+    return text.encode("utf-8", "replace").decode("utf-8").translate(_VISIBLE)
+
+
 def line(text: str) -> None:
     """Print a line of an answer: no markup, no wrapping; what would move a terminal's cursor is made visible."""
-    sys.stdout.write(text.encode("utf-8", "replace").decode("utf-8").translate(_VISIBLE) + "\n")
+    sys.stdout.write(shown(text) + "\n")
 
 
 def json_line(value: Any) -> None:
@@ -64,62 +59,14 @@ def json_line(value: Any) -> None:
 
 
 def say(text: str) -> None:
-    """Tell the person something that is no answer."""
-    ERR.print(text, markup=False, soft_wrap=True)
+    """Tell the person something that is no answer; lines stay, what else would move the cursor is made visible."""
+    for each in text.split("\n"):
+        ERR.print(shown(each), markup=False, soft_wrap=True)
 
 
 def is_quiet() -> bool:
     """Whether nobody watches stderr."""
     return not ERR.is_terminal
-
-
-class _Rate(ProgressColumn):
-    """Bytes a second, in the units of the summary that follows."""
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{size_text(int(speed))}/s" if speed else "", style="progress.data.speed")
-
-
-class TransferBar:
-    """A :class:`ap_remote.transfer.Meter` that draws bytes, files and time left."""
-
-    def __init__(self, progress: Progress) -> None:
-        """Draw into *progress*."""
-        self._progress = progress
-        self._task = progress.add_task("", total=None, files=0, of=0)
-
-    def expect(self, files: int, size: int) -> None:
-        """Set what full means."""
-        self._progress.update(self._task, total=size, of=files)
-
-    def begin(self, path: str, size: int) -> None:
-        """Show no file before it is finished."""
-
-    def moved(self, path: str, size: int) -> None:
-        """Show no bytes before their file is finished."""
-
-    def advance(self, row: Row) -> None:
-        """Count one more file."""
-        task = self._progress.tasks[0]
-        self._progress.update(
-            self._task, advance=row.size, files=task.fields["files"] + 1, description=row.source[-40:]
-        )
-
-
-@contextmanager
-def transfer_bar() -> Iterator[TransferBar]:
-    """Draw a transfer's progress while the block runs; nothing is drawn when stderr is no terminal."""
-    columns = (
-        TextColumn("{task.fields[files]}/{task.fields[of]} files"),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        _Rate(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
-    with Progress(*columns, console=ERR, transient=True, disable=is_quiet()) as progress:
-        yield TransferBar(progress)
 
 
 @contextmanager

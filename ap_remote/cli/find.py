@@ -9,6 +9,7 @@ from typing import Annotated, Final, get_args
 
 import typer
 
+from ap_remote.cli.completion import remote_paths
 from ap_remote.cli.console import Json, is_quiet, json_line, line, run, say
 from ap_remote.cli.render import entry_json
 from ap_remote.connect import resolve, semantic_index
@@ -25,7 +26,7 @@ _WORDS: Final = re.compile(r"[\w\s',.!?-]*\w[\w\s',.!?-]*")
 
 
 def search(
-    spec: Annotated[str, typer.Argument(metavar="REMOTE:", help="Where to search.")],
+    spec: Annotated[str, typer.Argument(metavar="REMOTE:", help="Where to search.", autocompletion=remote_paths)],
     query: Annotated[
         str,
         typer.Argument(
@@ -39,7 +40,10 @@ def search(
     limit: Limit = 20,
     json: Json = False,
 ) -> None:
-    """Find photographs by filter, by words and by example; a filter narrows the other two exactly."""
+    """Find photographs by filter, by words and by example; a filter narrows the other two exactly.
+
+    Changes nothing.
+    """
     if _FILTER.match(spec) and not query:
         raise ConfigError(f"the remote comes first, then the filter: ap search local: '{spec}'")
     if _WORDS.fullmatch(query):
@@ -84,13 +88,16 @@ def _example(like: str | None) -> Path | NodeId | None:
 
 
 def aggregations(
-    spec: Annotated[str, typer.Argument(metavar="REMOTE:", help="Where to count.")],
+    spec: Annotated[str, typer.Argument(metavar="REMOTE:", help="Where to count.", autocompletion=remote_paths)],
     category: Annotated[str, typer.Argument(help=f"One of {', '.join(get_args(Category))}, or all.")] = "all",
     *,
     query: Annotated[str, typer.Option("--filter", help="Count only what this filter finds.")] = "",
     json: Json = False,
 ) -> None:
-    """Count photographs by kind, year, place, thing, person."""
+    """Count photographs by kind, year, place, thing, person.
+
+    Changes nothing.
+    """
     known: tuple[Category, ...] = get_args(Category)
     wanted = known if category == "all" else tuple(each for each in known if each == category)
     if not wanted:

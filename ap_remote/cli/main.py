@@ -1,8 +1,6 @@
 """The ``ap`` command's root: options that hold for all commands, and how failures end.
 
-Exit codes: 0 done; 1 part of it failed, or anything else; 2 wrong use, bad query, bad name, ambiguous; 4 not found;
-5 temporary, try again; 6 already there; 7 credentials or quota, nothing will work until that is mended; 12 a local
-store; 13 an encoder; 14 a plan; 130 interrupted.
+Exit codes are those of rclone as far as it has them: see ``docs/ap.md``.
 """
 
 from __future__ import annotations
@@ -17,8 +15,27 @@ import typer
 from typer.core import TyperGroup
 
 from ap_remote import config
-from ap_remote.cli import accounts, find, folders, index, listing, login, mounting, organise, servers, transfers, trash
+from ap_remote.cli import (
+    accounts,
+    branches,
+    completion,
+    emptying,
+    find,
+    folders,
+    hashing,
+    index,
+    insight,
+    listing,
+    login,
+    mounting,
+    organise,
+    reading,
+    servers,
+    transfers,
+    trash,
+)
 from ap_remote.cli.console import say
+from ap_remote.cli.examples import grouped, taught
 from ap_remote.errors import ConfigError, NotFoundError, RemoteError
 
 _INTERRUPTED = 130
@@ -74,10 +91,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Amazon Photos as a remote: list, copy, search, organise. "
-    "A remote path is ACCOUNT:PATH, e.g. local:Pictures/2023; local: needs no account.",
-    epilog="Exit codes: 0 done; 1 part of it failed, or anything else; 2 wrong use, bad query, bad name; 4 not found; "
-    "5 temporary, try again; 6 already there; 7 credentials or quota; 12 a local store; 13 an encoder; 14 a plan; "
-    "130 interrupted.",
+    "A remote path is ACCOUNT:PATH, e.g. local:Pictures/2023; local: needs no account. "
+    "Nothing is deleted for ever but by delete and cleanup, and they ask.",
+    epilog="Exit codes: 0 done; 1 part of it failed, or anything else; 2 wrong use, bad query, bad name; "
+    "3 no such folder to list or to copy; 4 not found; 5 temporary, try again; 6 already there; "
+    "7 credentials or quota; 8 --max-transfer reached; 9 nothing transferred, with --error-on-no-transfer; "
+    "12 a local store; 13 an encoder; 14 a plan; 130 interrupted.",
 )
 
 
@@ -106,10 +125,29 @@ def options(
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 
-for commands in (listing, transfers, folders, trash, find, index, organise, login, accounts, mounting, servers):
-    commands.register(app)
+_PANELS: tuple[tuple[str, tuple[Any, ...]], ...] = (
+    ("Look", (listing, branches, reading, hashing, insight)),
+    ("Transfer", (transfers,)),
+    ("Tidy", (folders, trash, emptying)),
+    ("Find", (find, index)),
+    ("Organise", (organise,)),
+    ("Accounts", (login, accounts)),
+    ("Serve", (servers, mounting)),
+)
+"""Where each module's commands stand in ``ap --help``; a command may name another panel itself."""
+
+for _panel, _modules in _PANELS:
+    _counts = len(app.registered_commands), len(app.registered_groups)
+    for _module in _modules:
+        _module.register(app)
+    grouped(app, _panel, *_counts)
+taught(app)
 
 
 def main() -> None:
     """Run ``ap``."""
-    app(prog_name="ap")
+    said = completion.answer(os.environ, lambda: app(prog_name="ap"))
+    if said is None:
+        app(prog_name="ap")
+    else:
+        sys.stdout.write(said)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from rich.table import Table
 from rich.text import Text
-from rich.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from ap_remote.model import Entry
 
@@ -45,12 +44,6 @@ def time_text(when: datetime | None) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if when else "-"
 
 
-def relative(entry: Entry, base: str) -> str:
-    """Return an entry's path below the listed folder, a folder with a slash behind it."""
-    path = entry.path.removeprefix(f"{base}/") if base else entry.path
-    return path + "/" if entry.is_folder else path
-
-
 def details(entry: Entry) -> Table:
     """Return an entry as a two-column table."""
     table = Table(show_header=False, box=None, pad_edge=False)
@@ -73,16 +66,3 @@ def _flat(fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, f"{time_text(datetime.fromisoformat(value))} UTC"
         else:
             yield key, value
-
-
-def tree(entries: Iterable[Entry], base: str, title: str) -> Tree:
-    """Return a recursive listing, parents first, as a tree."""
-    root = Tree(Text(title, style="bold"))
-    branches = {base: root}
-    for entry in entries:
-        parent = entry.path[: -len(entry.name) - 1] if entry.path != entry.name else ""
-        label = Text(entry.name + ("/" if entry.is_folder else ""), style="bold blue" if entry.is_folder else "")
-        if not entry.is_folder:
-            label.append(f"  {size_text(entry.size)}", style="dim")
-        branches[entry.path] = branches.get(parent, root).add(label)
-    return root

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ap_remote.cli.completion import remote_paths
 from ap_remote.cli.console import ERR, Json, Yes, json_line, line, run, say
 from ap_remote.connect import resolve
 from ap_remote.errors import BatchError, ConfigError
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from ap_remote.remote.base import Remote
 
 Specs = Annotated[
-    list[str], typer.Argument(metavar="REMOTE:PATH", help="Paths; an id is written as the path id:NODE_ID.")
+    list[str],
+    typer.Argument(
+        metavar="REMOTE:PATH", help="Paths; an id is written as the path id:NODE_ID.", autocompletion=remote_paths
+    ),
 ]
 
 

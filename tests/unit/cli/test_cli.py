@@ -50,7 +50,7 @@ def test_put_list_cat_and_get_go_round(ap, files: Path, tmp_path: Path) -> None:
 
 def test_json_rows_have_the_promised_keys(ap, files: Path) -> None:
     ap("put", f"{files}/", "local:Documents")
-    rows = [json.loads(row) for row in ap("lsjson", "local:", "--recursive").stdout.splitlines()]
+    rows = [json.loads(row) for row in ap("lsjson", "local:", "--recursive", "--json").stdout.splitlines()]
     assert all({"path", "name", "id", "kind", "size", "md5", "modified"} <= set(row) for row in rows)
     assert {row["path"] for row in rows if row["kind"] == "file"} == {"Documents/one file.txt", "Documents/two.csv"}
 
@@ -181,13 +181,14 @@ def test_help_lists_every_exit_code_that_an_error_has(ap) -> None:
         return {kind.exit_code}.union(*(below(each) for each in kind.__subclasses__()))
 
     told = ap("--help").stdout.partition("Exit codes:")[2]
-    assert below(errors.RemoteError) | {0, 130} == {int(each) for each in re.findall(r"\d+", told)}
+    assert below(errors.RemoteError) | {0, 8, 9, 130} == {int(each) for each in re.findall(r"\d+", told)}
 
 
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (("ls", "local"), 4, "local:"),
+        (("ls", "local"), 3, "local:"),
+        (("stat", "local"), 4, "local:"),
         (("search", "type:(PHOTOS)"), 2, "ap search local: 'type:(PHOTOS)'"),
         (("search", "local:", "a cat"), 2, "--semantic 'a cat'"),
         (("search", "local:", "type:(photos)"), 2, "PHOTOS"),
@@ -260,6 +261,6 @@ def test_the_manual_lists_the_exit_codes_of_the_help(ap) -> None:
 def test_names_cannot_play_tricks_on_a_terminal(ap, tmp_path: Path) -> None:
     (tmp_path / "a\x1b[2Jb\u202egpj.txt").write_text("x", "utf-8")
     ap("put", f"{tmp_path}/a\x1b[2Jb\u202egpj.txt", "local:Documents")
-    assert ap("lsf", "local:Documents").stdout == "a\\x1b[2Jb\\u202egpj.txt\n"
-    (row,) = (json.loads(row) for row in ap("lsjson", "local:Documents").stdout.splitlines())
+    assert ap("lsf", "local:Documents").stdout == "a␛[2Jb\\u202egpj.txt\n"
+    (row,) = (json.loads(row) for row in ap("lsjson", "local:Documents", "--json").stdout.splitlines())
     assert row["name"] == "a\x1b[2Jb\u202egpj.txt"
