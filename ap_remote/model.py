@@ -229,5 +229,14 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     document_bytes: int = 0
     others: int = 0
     other_bytes: int = 0
+    billable_photos: int = 0
+    """Those that count against the quota, here and below; Prime's photographs do not."""
+    billable_photo_bytes: int = 0
+    billable_videos: int = 0
+    billable_video_bytes: int = 0
+    billable_documents: int = 0
+    billable_document_bytes: int = 0
+    billable_others: int = 0
+    billable_other_bytes: int = 0
     quota: int | None = None
     free: int | None = None

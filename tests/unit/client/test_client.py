@@ -19,7 +19,7 @@ def client(tmp_path: Path):
         (tmp_path / "trip" / f"{number}.jpg").write_bytes(jpeg(color=(number * 80, 10, 10)))
     (tmp_path / "trip" / "notes.txt").write_text("notes", "utf-8")
     with AmazonPhotos(remote=MemoryRemote()) as found:
-        report = found.upload(tmp_path / "trip", "Pictures")
+        report = found.upload(tmp_path / "trip", folder="Pictures")
         assert len(report.select("done")) == 4
         yield found
 
@@ -39,8 +39,9 @@ def test_ids_are_taken_as_list_series_or_one(client: AmazonPhotos, tmp_path: Pat
     assert len(client.trashed()) == 3
     client.restore(list(ids))
     assert len(client.photos()) == 3
-    reports = client.download(ids, tmp_path / "media")
-    assert sum(len(report.select("done")) for report in reports) == 3
+    found = client.download(ids, tmp_path / "media")
+    assert len(found.report.select("done")) == 3
+    assert found["nodes"] == list(ids)
 
 
 def test_delete_needs_the_trash(client: AmazonPhotos) -> None:
@@ -68,7 +69,7 @@ def test_marks_and_albums(client: AmazonPhotos) -> None:
 
 
 def test_counts(client: AmazonPhotos) -> None:
-    assert {facet.value: facet.count for facet in client.aggregations("type")["type"]}["PHOTOS"] == 3
+    assert {facet.value: facet.count for facet in client.aggregations("type")}["PHOTOS"] == 3
     usage = client.usage().set_index("type")
     assert usage.loc["photo", "total_count"] == 3
     with pytest.raises(ConfigError, match="colour"):
