@@ -7,7 +7,7 @@ import sys
 
 from tests.bench.report import show, show_machine
 
-FAMILIES = ("nodes", "cache", "fetch", "transfers", "requests", "semantic")
+FAMILIES = ("nodes", "cache", "fetch", "transfers", "copies", "plans", "requests", "frames", "semantic")
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ def run() -> Iterator[Figure]:
         with tempfile.TemporaryDirectory() as folder:
             with service(Path(folder, "data")) as started:
                 fill(started["url"], size)
-                ours = _child(
+                ours = child(
                     sys.executable,
                     "import sys; from tests.bench.nodes import child; child(*sys.argv[1:])",
                     *(started["url"], started["credentials"], str(Path(folder, "home"))),
@@ -70,7 +70,8 @@ def fill(url: str, count: int) -> None:
         httpx.post(f"{url}/_internal/seed", json=body, timeout=600).raise_for_status()
 
 
-def _child(python: str, code: str, *arguments: str) -> dict[str, Any]:
+def child(python: str, code: str, *arguments: str) -> dict[str, Any]:
+    """Run code in a process of its own and return the JSON object that is its last line."""
     done = subprocess.run(
         [python, "-c", code, *arguments], capture_output=True, text=True, check=False, cwd=ROOT, timeout=3600
     )
@@ -86,7 +87,7 @@ def _theirs(started: dict[str, Any], folder: str) -> dict[str, Any] | None:
     place = Path(folder, "old")
     place.mkdir()
     old = str(ROOT / "tests" / "interop" / "old_client")
-    return _child(
+    return child(
         str(STRANGER),
         f"import os; os.chdir({str(place)!r})\n{_OLD}",
         started["url"],

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def service(data: Path) -> Iterator[dict[str, Any]]:
-    """Start the service with its internal door open; yields its url and the path of its credentials."""
+def service(data: Path, *, internal: bool = True) -> Iterator[dict[str, Any]]:
+    """Start the service, with its internal door open or shut; yields its url and the path of its credentials."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "ap_remote_emulator", "--data", str(data), "--port", "0", "--internal"],
+        [
+            *(sys.executable, "-m", "ap_remote_emulator", "--data", str(data), "--port", "0"),
+            *(("--internal",) if internal else ()),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
