@@ -92,12 +92,12 @@ def entry(node: Node, *, path: str) -> Entry:
         favorite=node.settings.favorite,
         hidden=node.settings.hidden,
         description=node.description or None,
-        labels=tuple(dict.fromkeys((*node.labels, *node.keywords))),
+        labels=tuple(dict.fromkeys((*node.labels, *node.keywords))) if node.labels or node.keywords else (),
         things=node.things,
         media=media(content),
-        assets=tuple(dict.fromkeys(each.asset_type for each in node.child_asset_type_info if each.asset_type)),
+        assets=_assets(node) if node.child_asset_type_info else (),
         family_id=node.family_id,
-        properties=properties(node),
+        properties=properties(node) if node.properties else {},
     )
 
 
@@ -108,6 +108,10 @@ def properties(node: Node) -> dict[str, dict[str, str]]:
         for owner, pairs in node.properties.items()
         if isinstance(pairs, dict) and (kept := {key: text for key, text in pairs.items() if isinstance(text, str)})
     }
+
+
+def _assets(node: Node) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each.asset_type for each in node.child_asset_type_info if each.asset_type))
 
 
 def media(content: ContentProperties) -> Media | None:
@@ -133,8 +137,10 @@ def place(content: ContentProperties) -> Place | None:
     """Return where it was taken: from the address, else from the location that image or video carry."""
     said = content.image or content.video
     location = _text(said.location) if said else None
+    if content.address is None and content.location_id is None and location is None:
+        return None
     label = next((each for each in (content.location_id, location) if each and _is_label(each)), None)
-    latitude, longitude = _coordinates(location)
+    latitude, longitude = _coordinates(location) if location else (None, None)
     if content.address is not None:
         found = _from_address(content.address, label)
     elif label:
@@ -211,7 +217,14 @@ def _position(latitude: float | None, longitude: float | None) -> tuple[float | 
 def _exif(said: ImageProperties | VideoProperties) -> dict[str, str]:
     # What is not said is left out by the struct itself, which is quicker than asking each of thirty fields.
     found: dict[str, Word] = msgspec.to_builtins(said)
-    return {shown: text for shown, value in found.items() if shown not in _ELSEWHERE and (text := _text(value))}
+    for each in _ELSEWHERE:
+        found.pop(each, None)
+    # Nearly all are texts, and a call for each would cost more than all the rest.
+    return {
+        shown: text
+        for shown, value in found.items()
+        if (text := value.strip() if isinstance(value, str) else _text(value))
+    }
 
 
 def _text(value: Word) -> str | None:
@@ -229,5 +242,7 @@ def _number(value: Word) -> float | None:
 
 
 def _whole(value: Word) -> int | None:
+    if type(value) is int:
+        return value if value >= 0 else None
     found = _number(value)
     return None if found is None or found < 0 else round(found)

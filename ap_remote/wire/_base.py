@@ -18,8 +18,8 @@ Word = str | int | float | bool | None
 """A value whose JSON type nobody promises; the reader converts it."""
 
 
-class Wire(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """A piece of Amazon's JSON: camelCase there, snake_case here."""
+class Wire(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
+    """A piece of Amazon's JSON: camelCase there, snake_case here. JSON has no cycles for a collector to find."""
 
 
 class Reply(Protocol[T_co]):
@@ -132,6 +132,8 @@ def moment(text: object) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text.strip())
+        if found.tzinfo is UTC:
+            return found
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
