@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -155,11 +155,8 @@ def place(content: ContentProperties) -> Place | None:
 
 def _from_address(address: Address, label: str | None) -> Place:
     latitude, longitude = _position(_number(address.latitude), _number(address.longitude))
-    country = _iso3(address.country_code) if address.country_code else None
-    if label is None and country:
-        # (inferred) a region is its ISO 3166-2 code, as in `CAN#BC#Vancouver`; the address spells it out.
-        parts = (country, _subdivision(country, address.state or ""), address.city or "")
-        label = "#".join(part.replace("#", " ") for part in parts if part)
+    country, made = _labelled(address.country_code, address.state, address.city)
+    label = label or made
     return Place(
         latitude=latitude,
         longitude=longitude,
@@ -168,6 +165,19 @@ def _from_address(address: Address, label: str | None) -> Place:
         region=address.state,
         country=address.country or country,
     )
+
+
+@lru_cache(maxsize=4096)
+def _labelled(code: str | None, state: str | None, city: str | None) -> tuple[str | None, str | None]:
+    """Return a country's three letters and the label of a place.
+
+    (inferred) A region is its ISO 3166-2 code, as in `CAN#BC#Vancouver`; the address spells it out.
+    """
+    if not code:
+        return None, None
+    country = _iso3(code)
+    parts = (country, _subdivision(country, state or ""), city or "")
+    return country, "#".join(part.replace("#", " ") for part in parts if part)
 
 
 def _is_label(text: str) -> bool:
@@ -216,10 +226,15 @@ def _position(latitude: float | None, longitude: float | None) -> tuple[float | 
 
 def _exif(said: ImageProperties | VideoProperties) -> dict[str, str]:
     # What is not said is left out by the struct itself, which is quicker than asking each of thirty fields.
-    found: dict[str, Word] = msgspec.to_builtins(said)
+    found: dict[str, Any] = msgspec.to_builtins(said)
     for each in _ELSEWHERE:
         found.pop(each, None)
-    # Nearly all are texts, and a call for each would cost more than all the rest.
+    # Nearly always all are texts in which nothing is to be stripped, and to look at each costs more than all the rest.
+    try:
+        if len("".join(found.values()).split(None, 1)) == 1 and "" not in found.values():
+            return found
+    except TypeError:  # one of them is no text
+        pass
     return {
         shown: text
         for shown, value in found.items()

@@ -168,8 +168,11 @@ def test_rows_that_were_changed_at_once_keep_their_order():
     assert frame["id"].tolist() == ["n2", *(each.id for each in found), "n3"]
 
 
-@pytest.mark.parametrize(("missing", "engine"), [("pyarrow", "pandas"), ("pandas", "pandas"), ("polars", "polars")])
-def test_a_missing_library_names_the_extra_to_install(monkeypatch, missing, engine):
+@pytest.mark.parametrize(
+    ("missing", "engine", "extra"),
+    [("pyarrow", "pandas", "tables"), ("pandas", "pandas", "tables"), ("polars", "polars", "polars")],
+)
+def test_a_missing_library_names_the_extra_to_install(monkeypatch, missing, engine, extra):
     imported = builtins.__import__
 
     def refuse(name, *args, **kwargs):
@@ -178,7 +181,7 @@ def test_a_missing_library_names_the_extra_to_install(monkeypatch, missing, engi
         return imported(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(MissingExtraError, match=r"ap-remote\[tables\]"):
+    with pytest.raises(MissingExtraError, match=rf"ap-remote\[{extra}\]"):
         tables.to_frame([PHOTO], engine=engine)
 
 
