@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from ap_remote.errors import RemoteError
 from ap_remote.remote.paths import fold
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fsspec.spec import AbstractFileSystem  # type: ignore[import-untyped]  # fsspec ships no types
 
 _log = logging.getLogger("ap_remote.mount")
@@ -36,6 +39,7 @@ class Draft:
         self.changed = time.time()
         self._new = new
         self._dirty = False
+        self._given_up = False
         self._lock = threading.RLock()
         self.is_closed = False
         self._fd = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
@@ -48,7 +52,7 @@ class Draft:
     @property
     def is_unsent(self) -> bool:
         """Whether the account lacks it as it is now."""
-        return self._dirty or self._new
+        return (self._dirty or self._new) and not self._given_up
 
     @property
     def is_idle(self) -> bool:
@@ -85,15 +89,21 @@ class Draft:
             RemoteError: it was refused, or did not get through. The bytes stay here.
         """
         with self._lock:
-            if not (self._dirty or (self._new and empty)):
+            if self._given_up or not (self._dirty or (self._new and empty)):
                 return
             fs.put_file(str(self.file), self.path)
             self._dirty = self._new = False
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let nobody send it while the block runs, for its path changes there."""
+        with self._lock:
+            yield
+
     def give_up(self) -> None:
         """Send nothing any more."""
         with self._lock:
-            self._dirty = self._new = False
+            self._given_up = True
 
     def close(self, *, keep: bool) -> None:
         """Let go of the file; *keep* leaves its bytes on the disk."""
@@ -217,8 +227,13 @@ class Drafts:
         name = path.rpartition("/")[2]
         file = self._folder / f"{time.time_ns():x}-{os.urandom(3).hex()}-{_short(name)}"
         if fetch:
-            with self._fs.open(path, "rb") as source, file.open("xb") as target:
-                shutil.copyfileobj(source, target, 1 << 20)
+            try:
+                with self._fs.open(path, "rb") as source, file.open("xb") as target:
+                    shutil.copyfileobj(source, target, 1 << 20)
+            except BaseException:
+                # What stays in this folder is what somebody wrote and could not be sent.
+                file.unlink(missing_ok=True)
+                raise
         return file
 
 

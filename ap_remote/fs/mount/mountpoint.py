@@ -70,7 +70,7 @@ def check(folder: Path) -> None:
     if not folder.is_dir():
         raise ConfigError(f"{folder} is no folder: make it first")
     if os.path.ismount(folder):
-        raise ConfigError(f"{folder} is a mount already: `ap mount --unmount {folder}` ends it")
+        raise ConfigError(f"{folder} is a mount already: `ap unmount {folder}` ends it")
     if any(folder.iterdir()):
         raise ConfigError(f"{folder} is not empty; what is in it would be hidden")
 

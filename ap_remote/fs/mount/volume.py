@@ -15,6 +15,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -275,8 +276,11 @@ class Volume:
         draft = self._drafts.find(source)
         if draft is not None and draft.is_unsent:
             draft.send(self._fs, empty=True)
-        sync(self._fs.loop, self._fs._mv_file, source, target)  # noqa: SLF001 - its public face moves into a folder
-        self._drafts.moved(source, target)
+        with draft.held() if draft is not None else nullcontext():
+            sync(self._fs.loop, self._fs._mv_file, source, target)  # noqa: SLF001 - its public face moves into a folder
+            # Who still writes what stood at the new name writes to a file that is in the trash.
+            self._drafts.forget(target)
+            self._drafts.moved(source, target)
         return 0
 
     @_answering

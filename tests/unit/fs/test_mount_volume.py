@@ -207,6 +207,17 @@ def test_an_editor_that_renames_a_draft_over_the_old_file_saves_it(volume):
     assert read(make_other(volume), "/r/a.txt") == b"edited!"
 
 
+def test_who_still_writes_the_old_file_does_not_undo_a_rename(volume):
+    old = volume.open("/r/a.txt", os.O_RDWR)
+    volume.write("/r/a.txt", b"late", 0, old)
+    write(volume, "/r/new.txt", b"new")
+    volume.rename("/r/new.txt", "/r/a.txt")
+    volume.write("/r/a.txt", b"later", 0, old)
+    volume.flush("/r/a.txt", old)
+    volume.release("/r/a.txt", old)
+    assert read(make_other(volume), "/r/a.txt") == b"new"
+
+
 def test_a_file_that_is_removed_while_it_is_written_does_not_come_back(volume):
     handle = volume.create("/r/gone.txt", 0o644)
     volume.write("/r/gone.txt", b"x", 0, handle)
