@@ -30,6 +30,7 @@ import msgspec
 import platformdirs
 import tomli_w
 
+from ap_remote.atomic import write_atomically
 from ap_remote.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -161,9 +162,7 @@ def _write(settings: Settings, accounts: dict[str, Account]) -> Settings:
     document = tomllib.loads(settings.file.read_text("utf-8")) if settings.file.exists() else {}
     document["accounts"] = tables
     settings.file.parent.mkdir(parents=True, exist_ok=True)
-    partial = settings.file.with_suffix(".partial")
-    partial.write_text(tomli_w.dumps(document), "utf-8")
-    partial.replace(settings.file)
+    write_atomically(settings.file, tomli_w.dumps(document).encode())
     return msgspec.structs.replace(settings, accounts=accounts)
 
 

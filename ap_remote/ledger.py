@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import IO, TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 import msgspec
@@ -55,7 +55,7 @@ class Ledger(Generic[Line]):
             try:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(FileLock(file.with_name(file.name + ".lock"), timeout=0, thread_local=False))
-                self._stream = stack.enter_context(file.open("a+b"))
+                self._stream = stack.enter_context(file.open("a+b", buffering=0))
                 self.lines = _read(file, self._stream, kind)
             except Timeout as exc:
                 raise BusyStoreError(f"another process works with the journal {file}") from exc
@@ -80,8 +80,7 @@ class Ledger(Generic[Line]):
             StoreError: the disk is full or cannot be written.
         """
         try:
-            self._stream.write(msgspec.json.encode(line) + b"\n")
-            self._stream.flush()
+            self._write(msgspec.json.encode(line) + b"\n")
             self._waiting += 1
             if self._waiting == 1:
                 self._since = self._clock()
@@ -103,6 +102,17 @@ class Ledger(Generic[Line]):
                     self._settle()
                 except OSError as exc:
                     raise self._unwritable(exc) from exc
+
+    def _write(self, body: bytes) -> None:
+        end = os.fstat(self._stream.fileno()).st_size
+        try:
+            while body:
+                body = body[self._stream.write(body) :]
+        except OSError:
+            # After half a line the next one could not be read.
+            with suppress(OSError):
+                self._stream.truncate(end)
+            raise
 
     def _settle(self) -> None:
         if self._waiting:

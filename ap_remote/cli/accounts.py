@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ap_remote import config
+from ap_remote.cli.completion import accounts as names
 from ap_remote.cli.console import Json, json_line, line, run
 from ap_remote.config import Account
 from ap_remote.connect import connect, credential_store
@@ -77,7 +78,7 @@ def add(
 
 
 @group.command()
-def remove(name: Annotated[str, typer.Argument(help="The account's name.")]) -> None:
+def remove(name: Annotated[str, typer.Argument(help="The account's name.", autocompletion=names)]) -> None:
     """Forget an account and its cookies; nothing on the service is touched, and its cache stays on disk."""
     settings, short = config.load(), name.removesuffix(":")
     if short == config.LOCAL:
@@ -92,7 +93,7 @@ def remove(name: Annotated[str, typer.Argument(help="The account's name.")]) -> 
 
 
 @group.command()
-def check(name: Annotated[str, typer.Argument(help="The account's name.")] = "") -> None:
+def check(name: Annotated[str, typer.Argument(help="The account's name.", autocompletion=names)] = "") -> None:
     """Try whether the service accepts the account's credentials."""
 
     async def ask() -> None:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Final, get_args
 import msgspec
 import typer
 
+from ap_remote.atomic import write_atomically
 from ap_remote.cli import plans, sides
+from ap_remote.cli.completion import any_paths, remote_paths
 from ap_remote.cli.console import ERR, Json, counting_bar, json_line, line, say, shown
 from ap_remote.cli.console import run as run_to_end
 from ap_remote.cli.filtering import FilterOptions
 from ap_remote.cli.options import with_options
 from ap_remote.cli.render import size_text
-from ap_remote.cli.reporting import write_whole
 from ap_remote.cli.running import Session
 from ap_remote.cli.sides import end_of, ends_of
 from ap_remote.cli.wishes import RunOptions
@@ -47,6 +48,12 @@ class CheckOptions(msgspec.Struct, frozen=True, kw_only=True):
     size_only: Annotated[bool, typer.Option("--size-only", help="Compare sizes alone.")] = False
     checksum: Annotated[
         bool, typer.Option("--checksum", "-c", help="Read local files anew instead of trusting an earlier md5.")
+    ] = False
+    elsewhere: Annotated[
+        bool,
+        typer.Option(
+            "--elsewhere", help="Count a file as there if the account DST holds its bytes under another path."
+        ),
     ] = False
     checkfile: Annotated[
         str, typer.Option("--checkfile", "-C", metavar="md5", help="SRC is a file of checksums, as md5sum writes them.")
@@ -100,8 +107,15 @@ class ListOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 @with_options
 def check(
-    source: Annotated[str, typer.Argument(metavar="SRC", help="A folder, or with --checkfile a file of checksums.")],
-    target: Annotated[str, typer.Argument(metavar="DST", help="The folder that it is compared with.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SRC", help="A folder, or with --checkfile a file of checksums.", autocompletion=any_paths
+        ),
+    ],
+    target: Annotated[
+        str, typer.Argument(metavar="DST", help="The folder that it is compared with.", autocompletion=any_paths)
+    ],
     *,
     what: CheckOptions,
     lists: ListOptions,
@@ -110,10 +124,12 @@ def check(
 ) -> None:
     """Compare the files of SRC and DST by path, size and md5, and exit with 1 if they differ. Changes nothing.
 
-    An account says its md5s itself, so nothing is downloaded; local files are read, once, and remembered.
+    An account says its md5s itself, so nothing is downloaded; local files are read, once, and remembered. Bytes that
+    a copy did not send twice are missing under their own path; --elsewhere finds them under another.
 
     Examples:
       ap check ~/Pictures home:Pictures --one-way
+      ap check ~/Pictures home:Pictures --elsewhere
       ap check ~/Pictures home:Pictures --combined - --exclude '*.mov'
       ap check --checkfile md5 SUMS.md5 home:Pictures
     """
@@ -144,9 +160,9 @@ async def _check(source: End, target: End, what: CheckOptions, filters: Filters)
 
     with counting_bar("files compared") as progress:
         if what.checkfile:
-            from ap_remote.transfer.sums import parse_sums
+            from ap_remote.transfer.sums import decode_sums
 
-            sums = parse_sums(await _read(source), name=source.text)
+            sums = decode_sums(await _read(source), name=source.text)
             async with sides.opened(target, target) as (there, _):
                 return await checking.check_sums(
                     sums,
@@ -172,22 +188,18 @@ async def _check(source: End, target: End, what: CheckOptions, filters: Filters)
                 again=what.checksum,
                 junk=what.junk,
                 films=not what.no_films,
+                elsewhere=what.elsewhere,
                 progress=progress,
             )
 
 
-async def _read(end: End) -> str:
-    """Return the text of a file at either side."""
+async def _read(end: End) -> bytes:
+    """Return a file at either side."""
     if end.is_remote:
         remote, ref = resolve(end.text)
         async with remote:
-            body = b"".join([piece async for piece in remote.get(ref)])
-    else:
-        body = end.path.read_bytes()
-    try:
-        return body.decode()
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{end.text}: is no text in UTF-8, at byte {exc.start}") from exc
+            return b"".join([piece async for piece in remote.get(ref)])
+    return end.path.read_bytes()
 
 
 def _write_lists(report: CheckReport, combined: str, places: dict[str, tuple[Sign, ...]]) -> None:
@@ -202,7 +214,7 @@ def _write(place: str, lines: list[str]) -> None:
     if place == _STDOUT:
         sys.stdout.write("".join(f"{shown(each)}\n" for each in lines))
     else:
-        write_whole(Path(place).expanduser().absolute(), body.encode("utf-8", "surrogateescape"))
+        write_atomically(Path(place).expanduser().absolute(), body.encode("utf-8", "surrogateescape"))
 
 
 def _text(row: CheckRow) -> str:
@@ -223,12 +235,17 @@ def _summary(report: CheckReport) -> list[str]:
         told.append(f"{report.target}: {report.unverified} hashes could not be checked")
     if report.count("="):
         told.append(f"{report.target}: {report.count('=')} matching files")
+    if report.held:
+        told.append(f"{report.target}: {report.held} of them under another path of the account")
     return told
 
 
 @with_options
 def dedupe(
-    spec: Annotated[str, typer.Argument(metavar="REMOTE:PATH", help="Where to look, in all folders below.")],
+    spec: Annotated[
+        str,
+        typer.Argument(metavar="REMOTE:PATH", help="Where to look, in all folders below.", autocompletion=remote_paths),
+    ],
     *,
     mode: Annotated[
         str,

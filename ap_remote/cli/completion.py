@@ -30,11 +30,17 @@ VARIABLE: Final = "_AP_COMPLETE"
 _BASH: Final = "complete_bash"
 _ZSH: Final = "complete_zsh"
 _PLAIN: Final = "complete_fish"
+_WINDOWS: Final = ("complete_powershell", "complete_pwsh")
+_ACTION: Final = "_TYPER_COMPLETE_FISH_ACTION"
+_WIDE: Final = "100000"
+"""Columns of the terminal that Typer is to think of: it breaks a help in two, and a line is a proposal."""
 _JOINERS: Final = re.compile("[:=]+")
 """Words that Bash makes of what ends a word for it (COMP_WORDBREAKS) and not for us."""
 _APART: Final = ("-", "./", "../", "~")
 """What no remote path begins with: behind ``local:`` and a blank stands another argument."""
 _QUOTES: Final = ('"', "'")
+_HOME: Final = "~"
+_FILES: Final = "_files\n"
 _BARE: Final = re.compile(r"[^\w@%+=:,./-]")
 
 
@@ -53,7 +59,7 @@ def remote_paths(incomplete: str) -> list[str]:
 def local_paths(incomplete: str) -> list[str]:
     """Return local files and folders that begin so."""
     above, _, begun = incomplete.rpartition("/")
-    folder = Path(above + "/" if incomplete.startswith("/") or above else ".").expanduser()
+    folder = Path(os.path.expanduser(above + "/" if incomplete.startswith("/") or above else "."))  # noqa: PTH111 - an unknown ~user stays as it is
     prefix = incomplete[: len(incomplete) - len(begun)]
     try:
         found = sorted(os.scandir(folder), key=lambda each: each.name)
@@ -144,7 +150,11 @@ def answer(environ: Mapping[str, str], ask: Callable[[], None]) -> str | None:
         line = environ.get("_TYPER_COMPLETE_ARGS", "")
         words = _split(line)
         begun = words.pop() if len(words) > 1 and not line.endswith(" ") else ""
+        if begun.startswith(_HOME):
+            return _FILES  # which Zsh expands itself, and would quote in what it is given
         return _for_zsh(_asked(words[1:], begun, ask))
+    if shell in _WINDOWS or (shell == _PLAIN and environ.get(_ACTION) == "get-args"):
+        return _said(ask, {})
     return None
 
 
@@ -176,7 +186,8 @@ def _bash_words(joined: str, position: int) -> tuple[list[str], _Word]:
         joins = joiner
     last = whole.pop()
     words = [part for each in whole for part in _split(each)]
-    quoted = last[:1] in _QUOTES
+    # Behind a colon a quote may begin anew: local:"My tr
+    quoted = last[:1] in _QUOTES or (parted and raw[-1][:1] in _QUOTES)
     return words, _Word(next(iter(_split(last)), ""), split=parted, quoted=quoted)
 
 
@@ -191,7 +202,14 @@ def _split(text: str) -> list[str]:
 def _asked(words: list[str], begun: str, ask: Callable[[], None]) -> list[tuple[str, str]]:
     """Let Typer answer in its plainest form: a value a line, with its help behind a tab."""
     line = " ".join(["ap", *map(shlex.quote, words), shlex.quote(begun) if begun else ""])
-    told = {VARIABLE: _PLAIN, "_TYPER_COMPLETE_FISH_ACTION": "get-args", "_TYPER_COMPLETE_ARGS": line}
+    said = _said(ask, {VARIABLE: _PLAIN, _ACTION: "get-args", "_TYPER_COMPLETE_ARGS": line})
+    rows = (line.partition("\t") for line in said.split("\n"))
+    return [(value, text) for value, _, text in rows if value]
+
+
+def _said(ask: Callable[[], None], told: Mapping[str, str]) -> str:
+    """Return what Typer prints when it is asked with these variables."""
+    told = {**told, "COLUMNS": _WIDE}
     before = {key: os.environ.get(key) for key in told}
     os.environ.update(told)
     said = io.StringIO()
@@ -201,20 +219,22 @@ def _asked(words: list[str], begun: str, ask: Callable[[], None]) -> list[tuple[
     finally:
         for key, value in before.items():
             os.environ.pop(key) if value is None else os.environ.update({key: value})
-    rows = (line.partition("\t") for line in said.getvalue().split("\n"))
-    return [(value, text) for value, _, text in rows if value]
+    return said.getvalue()
 
 
 def _for_bash(value: str, current: _Word) -> str:
     if current.split:
         # Bash replaces only what stands behind the last colon.
         value = value.removeprefix(current.text[: current.text.rfind(":") + 1])
-    return value if current.quoted else _BARE.sub(r"\\\g<0>", value)
+    if current.quoted:
+        return value
+    quoted = _BARE.sub(r"\\\g<0>", value)
+    return quoted.removeprefix("\\") if current.text.startswith(_HOME) else quoted
 
 
 def _for_zsh(found: list[tuple[str, str]]) -> str:
     if not found:
-        return "_files\n"
+        return _FILES
     rows = "\n".join(_zsh_rows(found))
     return f"_arguments {shlex.quote(f'*: :(({rows}))')}\n"
 

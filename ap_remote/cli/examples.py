@@ -5,17 +5,17 @@ Each line of an example is a command that works as it stands, but for names. Lin
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.markup import escape
+from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import typer
-
-PANELS: Final = ("Look", "Transfer", "Tidy", "Find", "Organise", "Accounts", "Serve")
 
 EXAMPLES: Final[dict[str, str]] = {
     "ls": """
@@ -271,15 +271,43 @@ def grouped(app: typer.Typer, panel: str, before: int, groups_before: int) -> No
             group.rich_help_panel = panel
 
 
+class _Flags:
+    """A flag's help shows no type: behind ``--json <bool>`` a reader would type a value."""
+
+    def get_params(self, ctx: Any) -> Any:
+        params = super().get_params(ctx)  # type: ignore[misc] # of the command that this is mixed into
+        for each in params:
+            if getattr(each, "is_bool_flag", False):
+                each.metavar = ""
+        return params
+
+
+class Command(_Flags, TyperCommand):
+    """A command whose flags look like flags."""
+
+
+class Group(_Flags, TyperGroup):
+    """A group of them."""
+
+
 def taught(app: typer.Typer) -> None:
-    """Give each command that shows no example in its own help those of :data:`EXAMPLES`."""
+    """Give each command that shows no example those of :data:`EXAMPLES`, and let its text fill the lines."""
     for name, info in _commands(app, ""):
+        info.cls = Group if hasattr(info, "typer_instance") else Command
+        if inspect.isfunction(info.callback) and info.callback.__doc__ and not isinstance(info.help, str):
+            info.help = _unwrapped(info.callback.__doc__)
         lines = [line.strip() for line in EXAMPLES.get(name, "").strip().splitlines()]
         own = "\n".join(
             text for text in (info.help, info.epilog, getattr(info.callback, "__doc__", None)) if isinstance(text, str)
         )
         if lines and not re.search(rf"^\s*(\$ )?ap {re.escape(name)} ", own, re.MULTILINE):
             info.epilog = escape("\n".join(["Examples:", *(f"  {line}" for line in lines)]))
+
+
+def _unwrapped(doc: str) -> str:
+    """Join the lines of each paragraph, but not of a list, whose lines are indented."""
+    paragraphs = inspect.cleandoc(doc).split("\n\n")
+    return "\n\n".join(each if "\n " in each else each.replace("\n", " ") for each in paragraphs)
 
 
 def _commands(app: typer.Typer, above: str) -> Iterator[tuple[str, Any]]:

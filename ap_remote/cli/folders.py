@@ -180,7 +180,8 @@ def moveto(
 ) -> None:
     """Move or rename one entry on the remote; no bytes are sent, and nothing is replaced.
 
-    The second path is that of the entry itself, not of the folder to put it in. A taken name is refused.
+    The second path is that of the entry itself, not of the folder to put it in; folders above it are made as needed.
+    A taken name is refused.
     """
 
     async def move() -> Entry:
@@ -193,6 +194,11 @@ def moveto(
         async with remote:
             if not isinstance(remote, SupportsFolders):
                 raise UnsupportedError(f"{remote.name}: cannot move entries")
+            try:
+                return await remote.move(target, goal)
+            except NotFoundError:
+                await remote.stat(target)  # before a folder is made for what is not there
+                await remote.mkdir(paths.split(goal)[0])
             return await remote.move(target, goal)
 
     _tell(run(move()), json=json)

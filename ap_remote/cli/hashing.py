@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 MD5: Final = "md5"
 KNOWN: Final = (MD5, "sha1", "sha256")
-_SUM: Final = re.compile(r"\\?(?P<sum>\S+) [ *](?P<path>.+)")
 
 
 class HashOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +58,7 @@ class HashOptions(msgspec.Struct, frozen=True, kw_only=True):
 @with_options
 def hashsum(
     name: Annotated[
-        str, typer.Argument(metavar="[HASH]", help=f"One of {', '.join(KNOWN)}; without it they are listed.")
+        str, typer.Argument(metavar="HASH", help=f"One of {', '.join(KNOWN)}; without it they are listed.")
     ] = "",
     spec: Spec = None,
     *,
@@ -94,7 +92,12 @@ def _hashsum(algorithm: str, spec: str | None, options: HashOptions, filtering: 
         raise ConfigError(f"unknown hash {algorithm!r}; known are {', '.join(KNOWN)}")
     if algorithm != MD5 and not options.download:
         raise ConfigError(f"the service keeps md5 alone; {algorithm} is worked out by --download")
-    wanted = None if options.checkfile is None else read_sums(options.checkfile)
+    wanted = None
+    if options.checkfile is not None:
+        from ap_remote.transfer.sums import read_sums
+
+        digits = None if options.as_base64 else 2 * hashlib.new(algorithm, usedforsecurity=False).digest_size
+        wanted = read_sums(options.checkfile, digits=digits)
     place = Place(recursive=True, max_depth=options.max_depth, fresh=options.fresh, filters=filtering.filters())
 
     async def ask() -> list[tuple[Found, str]]:
@@ -135,30 +138,6 @@ def _written(digest: str, algorithm: str, *, as_base64: bool) -> str:
     if as_base64:
         return base64.urlsafe_b64encode(bytes.fromhex(digest)).decode() if digest else " " * (-(-width // 3) * 4)
     return digest or " " * (2 * width)
-
-
-def read_sums(file: Path) -> dict[str, str]:
-    """Return the sums of a file by path.
-
-    Raises:
-        ConfigError: it is no text, or a line is none of a sum and a path.
-        OSError: it cannot be read.
-    """
-    sums = {}
-    try:
-        text = file.expanduser().read_text("utf-8")
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{file}: not a file of checksums") from exc
-    for number, each in enumerate(text.split("\n"), start=1):
-        if not each.strip():
-            continue
-        found = _SUM.fullmatch(each.rstrip("\r"))
-        if found is None:
-            raise ConfigError(f"{file}, line {number}: a line is a sum, two spaces and a path")
-        sums[found["path"]] = found["sum"]
-    if not sums:
-        raise ConfigError(f"{file}: there are no checksums in it")
-    return sums
 
 
 def _compare(found: list[tuple[Found, str]], wanted: Mapping[str, str], options: HashOptions) -> None:

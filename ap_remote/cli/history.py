@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ap_remote.cli import plans, runs, sides
+from ap_remote.cli.completion import local_paths
 from ap_remote.cli.console import ERR, Json, Yes, json_line, line, say
 from ap_remote.cli.interruption import answering
 from ap_remote.cli.options import with_options
@@ -75,7 +76,7 @@ def show(
 @group.command("run")
 @with_options
 def run_file(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What --save-plan wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What --save-plan wrote.", autocompletion=local_paths)],
     *,
     yes: Yes = False,
     shown: ShownOptions,
@@ -102,6 +103,8 @@ def resume(name: Id = None, *, shown: ShownOptions) -> None:
         raise PlanError(f"the transfer {kept.id} is {kept.state}, so there is nothing to go on with")
     plan = _load(kept.file)
     session = Session("transfer resume", shown, transfers=plan.options.transfers)
+    if name is None:
+        say(f"going on with {plan.verb} {plan.source} -> {plan.target}")
 
     async def work() -> None:
         async with sides.opened(end_of(plan.source), end_of(plan.target)) as (source, target):

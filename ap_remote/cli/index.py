@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ap_remote.cli import find
+from ap_remote.cli.completion import local_paths, remote_paths
 from ap_remote.cli.console import Json, counting_bar, json_line, line, run, say
 from ap_remote.cli.listing import Spec
 from ap_remote.connect import resolve, semantic_index
@@ -58,7 +59,7 @@ def status(spec: Spec = None, *, encoder: Encoder = "offline", json: Json = Fals
 
 @group.command()
 def search(
-    spec: Annotated[str, typer.Argument(metavar="REMOTE:", help="Where to search.")],
+    spec: Annotated[str, typer.Argument(metavar="REMOTE:", help="Where to search.", autocompletion=remote_paths)],
     text: Annotated[str, typer.Argument(help="What the picture shows, in words.")],
     *,
     query: Annotated[str, typer.Option("--filter", help="Amazon's search syntax, to narrow the answers.")] = "",
@@ -71,8 +72,8 @@ def search(
 
 @group.command()
 def similar(
-    spec: Annotated[str, typer.Argument(metavar="REMOTE:", help="Where to search.")],
-    like: Annotated[str, typer.Argument(help="A picture file, or id:NODE_ID.")],
+    spec: Annotated[str, typer.Argument(metavar="REMOTE:", help="Where to search.", autocompletion=remote_paths)],
+    like: Annotated[str, typer.Argument(help="A picture file, or id:NODE_ID.", autocompletion=local_paths)],
     *,
     query: Annotated[str, typer.Option("--filter", help="Amazon's search syntax, to narrow the answers.")] = "",
     limit: find.Limit = 20,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.cells import cell_len, set_cell_size
 
+from ap_remote.atomic import write_atomically
 from ap_remote.cli.arguments import Spec
 from ap_remote.cli.console import Json, counting_bar, json_line, line, run, say, shown
 from ap_remote.cli.filtering import FilterOptions
@@ -107,8 +108,9 @@ def report(
 
         with counting_bar("drawing"):
             text = page.render(library, title=title, pictures=pictures)
-        page.write(text, output)
-        say(f"{output}: {library.files} files, {size_text(len(text))}; readable by you alone (mode 0600)")
+        body = text.encode()
+        write_atomically(output, body, private=True)
+        say(f"{output}: {library.files} files, {size_text(len(body))}; readable by you alone (mode 0600)")
         if show:
             webbrowser.open(output.resolve().as_uri())
     if json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ap_remote.cli.completion import any_paths, local_paths
 from ap_remote.cli.console import Json, counting_bar, json_line, line, run, say
 from ap_remote.cli.proposals import tell_plan
 from ap_remote.connect import plans_folder, resolve
@@ -21,9 +22,14 @@ if TYPE_CHECKING:
 
 
 def label(
-    source: Annotated[str, typer.Argument(metavar="DIR|REMOTE:", help="A local folder, or an account.")],
+    source: Annotated[
+        str, typer.Argument(metavar="DIR|REMOTE:", help="A local folder, or an account.", autocompletion=any_paths)
+    ],
     target: Annotated[
-        Path | None, typer.Argument(metavar="[OUT]", help="For a local folder: where the copies by label go.")
+        Path | None,
+        typer.Argument(
+            metavar="OUT", help="For a local folder: where the copies by label go.", autocompletion=local_paths
+        ),
     ] = None,
     *,
     model: Annotated[

@@ -27,6 +27,7 @@ from ap_remote.cli.options import with_options
 from ap_remote.cli.render import entry_json
 from ap_remote.connect import split_spec
 from ap_remote.errors import ConfigError
+from ap_remote.transfer.filters import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -275,14 +276,16 @@ def find(
     json: Json = False,
     filtering: FilterOptions,
 ) -> None:
-    """List whole paths, as other commands take them, of all that the filters take.
+    """List whole paths, as other commands take them, of all files and folders; with a filter of files alone.
 
-    Changes nothing. `ap search` finds by what pictures show, when and where; `ap find` by name, size and age.
+    Changes nothing. A filter speaks of files: what holds them is listed by --dirs-only, and never with them, so that
+    `ap find … | xargs ap trash` trashes what was meant. `ap search` finds by what pictures show, when and where;
+    `ap find` by name, size and age.
     """
     filters = filtering.filters()
     rows = _chosen(
         run(look(Place(spec=spec, recursive=True, max_depth=max_depth, fresh=fresh, filters=filters))).rows,
-        files_only=files_only,
+        files_only=files_only or (filters != EVERYTHING and not dirs_only),
         dirs_only=dirs_only,
     )
     account, _ = split_spec(spec, config.load())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ap_remote import config
+from ap_remote.cli.completion import accounts
 from ap_remote.cli.console import line, run, say
 from ap_remote.config import Account
 from ap_remote.connect import recorder
@@ -24,7 +25,9 @@ _FILE: Final = "credentials.json"
 
 
 def login(
-    name: Annotated[str, typer.Argument(help="A name for the account; its paths are NAME:PATH.")],
+    name: Annotated[
+        str, typer.Argument(help="A name for the account; its paths are NAME:PATH.", autocompletion=accounts)
+    ],
     *,
     cookies: Annotated[
         Path | None, typer.Option(help="A file with the browser's cookies: JSON, cookies.txt, or a Cookie header.")

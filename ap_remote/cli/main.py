@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from ap_remote import config
 from ap_remote.cli import (
@@ -35,13 +34,13 @@ from ap_remote.cli import (
     trash,
 )
 from ap_remote.cli.console import say
-from ap_remote.cli.examples import grouped, taught
+from ap_remote.cli.examples import Group, grouped, taught
 from ap_remote.errors import ConfigError, NotFoundError, RemoteError
 
 _INTERRUPTED = 130
 
 
-class _Commands(TyperGroup):
+class _Commands(Group):
     """Commands whose failures end in one sentence and a documented exit code."""
 
     def invoke(self, ctx: Any) -> Any:

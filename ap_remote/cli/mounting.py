@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ap_remote import config
+from ap_remote.cli.completion import local_paths, remote_paths
 from ap_remote.cli.console import run, say
 from ap_remote.connect import resolve, split_spec
 from ap_remote.errors import ConfigError, IsFileError, UnsupportedError
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 
 _PATIENCE: Final = 30.0
 """Seconds within which a mount in the background must stand."""
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="An empty folder of this computer.")]
+Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="An empty folder of this computer.", autocompletion=local_paths)
+]
 
 
 def mount(
-    spec: Annotated[str, typer.Argument(metavar="REMOTE:PATH", help="What to show.")],
+    spec: Annotated[str, typer.Argument(metavar="REMOTE:PATH", help="What to show.", autocompletion=remote_paths)],
     folder: Folder,
     *,
     writable: Annotated[bool, typer.Option("--writable", help="Let programs change the library.")] = False,

@@ -29,4 +29,7 @@ def tell_plan(made: Plan, spec: str | None, *, json: bool) -> None:
         json_line(made)
     else:
         show_plan(made)
+        if not made.folders:
+            line("no albums: there is nothing to apply")
+            return
         line(f"plan {made.id}: `ap organise apply {spec or ''} {made.id}` makes these albums")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ap_remote.atomic import write_atomically
 from ap_remote.cli.console import json_line, line, say
 from ap_remote.cli.progress import duration
 from ap_remote.cli.render import size_text
@@ -155,18 +155,4 @@ class ReportFile:
             "deeds": {deed: counts[deed] for deed in _WORDS},
             "files": [row_json(row) for row in report.rows],
         }
-        write_whole(self.file, msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
-
-
-def write_whole(file: Path, body: bytes) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        OSError: the disk is full or cannot be written; what stood there before still does.
-    """
-    partial = file.with_name(f".{file.name[:80]}.{secrets.token_hex(4)}.partial")
-    try:
-        partial.write_bytes(body)
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+        write_atomically(self.file, msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")

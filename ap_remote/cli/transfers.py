@@ -12,6 +12,7 @@ import typer
 
 from ap_remote import config
 from ap_remote.cli import checks, history
+from ap_remote.cli.completion import any_paths, local_paths, remote_paths
 from ap_remote.cli.console import run as run_to_end
 from ap_remote.cli.filtering import FilterOptions
 from ap_remote.cli.options import with_options
@@ -30,8 +31,13 @@ if TYPE_CHECKING:
     from ap_remote.model import Entry
     from ap_remote.transfer.plan import Verb
 
-Source = Annotated[str, typer.Argument(metavar="SRC", help="A folder, whose content is meant, or a file.")]
-Target = Annotated[str, typer.Argument(metavar="DST", help="A folder; it is made if need be.")]
+Source = Annotated[
+    str,
+    typer.Argument(metavar="SRC", help="A folder, whose content is meant, or a file.", autocompletion=any_paths),
+]
+Target = Annotated[
+    str, typer.Argument(metavar="DST", help="A folder; it is made if need be.", autocompletion=any_paths)
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files of the same name and other content.")]
 
 
@@ -83,7 +89,10 @@ def sync(source: Source, target: Target, *, what: TransferOptions, run: RunOptio
 
 @with_options
 def put(
-    sources: Annotated[list[str], typer.Argument(metavar="SRC… REMOTE:DIR", help="Local files and folders.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SRC… REMOTE:DIR", help="Local files and folders.", autocompletion=any_paths),
+    ],
     *,
     overwrite: Overwrite = False,
     what: TransferOptions,
@@ -115,8 +124,16 @@ def put(
 
 @with_options
 def get(
-    spec: Annotated[str, typer.Argument(metavar="REMOTE:PATH", help="A file, or a folder with all below it.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A local folder; it is made if need be.")] = Path(),
+    spec: Annotated[
+        str,
+        typer.Argument(
+            metavar="REMOTE:PATH", help="A file, or a folder with all below it.", autocompletion=remote_paths
+        ),
+    ],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="A local folder; it is made if need be.", autocompletion=local_paths),
+    ] = Path(),
     *,
     overwrite: Overwrite = False,
     what: TransferOptions,

@@ -15,7 +15,9 @@ from ap_remote.model import Kind
 from ap_remote.remote import paths
 from ap_remote.remote.features import SupportsFolders
 from ap_remote.remote.tree import Folder, folder_tree
-from ap_remote.transfer.walking import is_junk
+from ap_remote.transfer.disk import Disk
+from ap_remote.transfer.reading import be_whole
+from ap_remote.transfer.walking import remote_or_raw
 
 if TYPE_CHECKING:
     from ap_remote.model import Entry
@@ -122,11 +124,11 @@ def _local(local: str | Path, folder: str) -> list[str]:
     top = Path(local)
     if not top.is_dir():
         return []
-    base = folder if os.fspath(local).endswith(("/", os.sep)) else paths.join(folder, top.resolve().name)
-    found = [base]
-    for parent, names, _ in os.walk(top):
-        names[:] = sorted(name for name in names if not is_junk(name))
-        found += [paths.join(base, (Path(parent) / name).relative_to(top).as_posix()) for name in names]
+    base = folder if os.fspath(local).endswith(("/", os.sep)) else paths.join(folder, remote_or_raw(top.resolve().name))
+    side = Disk(top)
+    listing = side.look()
+    be_whole(side, listing, "nothing is made")
+    found = [base, *(paths.join(base, item.path) for item in listing.items if item.is_folder)]
     return [each for each in found if each]
 
 

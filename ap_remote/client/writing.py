@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import msgspec
 
@@ -33,17 +32,19 @@ from ap_remote.remote import paths
 from ap_remote.remote.features import SupportsAssets, SupportsFolders, SupportsMarks
 from ap_remote.transfer import Report, Row, Upload, download, plan_upload, upload
 from ap_remote.transfer.bandwidth import Bandwidth, Flow
-from ap_remote.transfer.fetching import Wanted, fetch
+from ap_remote.transfer.engine import sentence
 from ap_remote.transfer.hashing import md5_of
 from ap_remote.transfer.localnames import local_name
+from ap_remote.transfer.pool import run_all
 from ap_remote.transfer.report import SilentMeter
+from ap_remote.transfer.simple import bring
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from ap_remote.model import Entry, Ref
     from ap_remote.remote.base import Remote
-    from ap_remote.transfer.report import Result
+    from ap_remote.transfer.report import Deed, Result
 
 _TRANSFERS: Final = 4
 _AT_ONCE: Final = 8
@@ -158,7 +159,7 @@ class Writing(Table, Folders):
                 gone[node_id] = exc
                 return ()
 
-        found = self._run(lambda: _side_by_side(one, ids, max_workers))
+        found = self._run(lambda: run_all(ids, one, workers=max_workers))
         if gone and isinstance(node_ids, str):
             raise gone[node_ids]
         _warn_of([*gone], "download", level=1)
@@ -214,7 +215,7 @@ class Writing(Table, Folders):
 
         ids = ids_of(node_ids)
         try:
-            return self._run(lambda: _side_by_side(one, ids, _AT_ONCE))
+            return self._run(lambda: run_all(ids, one, workers=_AT_ONCE))
         finally:
             self._changed()
 
@@ -256,7 +257,7 @@ class Writing(Table, Folders):
                 return node_id
             return None
 
-        return [each for each in self._run(lambda: _side_by_side(one, ids, _AT_ONCE)) if each is not None]
+        return [each for each in self._run(lambda: run_all(ids, one, workers=_AT_ONCE)) if each is not None]
 
     def _matching(self, ids: Sequence[str], filters: str) -> list[str]:
         query = parse_nodes(filters)
@@ -264,7 +265,7 @@ class Writing(Table, Folders):
         async def one(node_id: str) -> Entry:
             return await self._remote.stat(NodeId(node_id))
 
-        return [each.id for each in self._run(lambda: _side_by_side(one, ids, _AT_ONCE)) if matches(query, each)]
+        return [each.id for each in self._run(lambda: run_all(ids, one, workers=_AT_ONCE)) if matches(query, each)]
 
     def _split(self, plan: list[Upload], known: set[str], workers: int) -> tuple[list[Upload], list[Upload]]:
         """Return the files whose bytes are not *known*, and the others."""
@@ -272,7 +273,7 @@ class Writing(Table, Folders):
         async def one(each: Upload) -> bool:
             return await asyncio.to_thread(md5_of, each.source) in known
 
-        told = self._run(lambda: _side_by_side(one, plan, workers))
+        told = self._run(lambda: run_all(plan, one, workers=workers))
         pairs = list(zip(plan, told, strict=True))
         return [each for each, held in pairs if not held], [each for each, held in pairs if held]
 
@@ -310,56 +311,17 @@ async def _one_file(remote: Remote, entry: Entry, file: Path, *, overwrite: bool
         NotFoundError: the node is gone.
     """
 
-    def row(result: Result, reason: str = "") -> Row:
-        return Row(source=entry.path, target=str(file), result=result, size=entry.size, reason=reason)
+    def row(result: Result, deed: Deed = "", reason: str = "") -> Row:
+        return Row(source=entry.path, target=str(file), result=result, deed=deed, size=entry.size, reason=reason)
 
-    wanted = Wanted(
-        id=entry.id,
-        size=entry.size,
-        path=entry.path or entry.name,
-        md5=entry.md5,
-        version=entry.version,
-        when=entry.taken or entry.modified,
-    )
     flow = Flow(entry.path, entry.size, Bandwidth(None), SilentMeter())
     try:
-        if not overwrite and await asyncio.to_thread(os.path.lexists, file):
-            if await _is_same(file, entry):
-                return row("skipped", "already there, byte for byte")
-            return row("failed", "a local file of that name has other content (overwrite=True replaces it)")
-        await fetch(remote, wanted, file, flow=flow, over=overwrite)
+        outcome = await bring(remote, entry, file, flow=flow, overwrite=overwrite)
     except (NotFoundError, *_FATAL):
         raise
     except (RemoteError, OSError) as exc:
-        return row("failed", str(exc))
-    return row("done")
-
-
-async def _is_same(file: Path, entry: Entry) -> bool:
-    size = await asyncio.to_thread(lambda: file.stat().st_size if file.is_file() else -1)
-    return size == entry.size and await asyncio.to_thread(md5_of, file) == entry.md5
-
-
-Given = TypeVar("Given")
-Gained = TypeVar("Gained")
-
-
-async def _side_by_side(
-    work: Callable[[Given], Awaitable[Gained]], items: Iterable[Given], at_once: int
-) -> list[Gained]:
-    """Do it to all, some at a time, and return what came of each; the first failure ends it."""
-    gate = asyncio.Semaphore(max(1, at_once))
-
-    async def one(item: Given) -> Gained:
-        async with gate:
-            return await work(item)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(each)) for each in items]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [each.result() for each in tasks]
+        return row("failed", reason=sentence(exc))
+    return row(*outcome)
 
 
 def _whole(report: Report, verb: str) -> Report:

@@ -7,13 +7,10 @@ written out. The page tells where somebody was and when: it is written for its o
 from __future__ import annotations
 
 import base64
-import os
-import secrets
 import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ap_remote.errors import MissingExtraError, RemoteError
@@ -120,19 +117,6 @@ def render(library: Library, *, title: str, pictures: Mapping[str, str] | None =
         rows=ROWS,
         towns=towns.SOURCE,
     )
-
-
-def write(page: str, target: Path) -> None:
-    """Write a page for its owner alone, whole or not at all; an older one is replaced."""
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as stream:
-            stream.write(page.encode("utf-8"))
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _plots(library: Library) -> dict[str, dict[str, Any]]:

@@ -41,7 +41,7 @@ SORTS: Final = (
 
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_GIB: Final = 1 << 30
+_UNITS: Final = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 _CALENDARS: Final = 3
 _WEEK: Final = 7
 _DAY_HOURS: Final = 24
@@ -144,19 +144,23 @@ def _growth(library: Library) -> Plot | None:
         free += each.size - each.counted
         counted += each.counted
         rows.append((each.key, free, counted))
+    unit, step = next((each for each in _UNITS if free + counted >= each[1]), _UNITS[-1])
+
+    def told(size: int) -> str:
+        return f"{size / step:,.1f}"
 
     def paint(sheet: Sheet) -> None:
         axes = sheet.figure.subplots()
         # An upload counts from the end of its month; the line starts where there was nothing.
         at = [_number(groups[0].key) / 12, *((_number(key) + 1) / 12 for key, _, _ in rows)]
         layers = [
-            [0.0, *(pictures / _GIB for _, pictures, _ in rows)],
-            [0.0, *(films / _GIB for _, _, films in rows)],
+            [0.0, *(pictures / step for _, pictures, _ in rows)],
+            [0.0, *(films / step for _, _, films in rows)],
         ]
         labels = ("Photographs and raw files", "Videos and other files")
         axes.stackplot(at, *layers, labels=labels, colors=[svg.PHOTO, svg.VIDEO], linewidth=0)
         axes.grid(axis="y")
-        axes.set_ylabel("GiB")
+        axes.set_ylabel(unit)
         axes.set_xlim(at[0], at[-1])
         axes.set_ylim(bottom=0)
         year_ticks(axes, list(range(int(at[0]), int(at[-1]) + 1)), sheet, offset=0.0)
@@ -167,10 +171,10 @@ def _growth(library: Library) -> Plot | None:
         lambda wide: 2.8 if wide else 3.2,
         name="growth",
         title="Storage over time",
-        note=f"By date of upload, up to {_gib(free + counted)} GiB; {_gib(counted)} GiB of it count against the quota "
-        "where photographs are free.",
-        columns=("Month", "Photographs and raw files, GiB", "Videos and other files, GiB"),
-        rows=[(key, _gib(one), _gib(other)) for key, one, other in rows],
+        note=f"By date of upload, up to {told(free + counted)} {unit}; {told(counted)} {unit} of it count against the "
+        "quota where photographs are free.",
+        columns=("Month", f"Photographs and raw files, {unit}", f"Videos and other files, {unit}"),
+        rows=[(key, told(one), told(other)) for key, one, other in rows],
     )
 
 
@@ -324,7 +328,3 @@ def _number(key: str) -> int:
 def _month_name(key: str) -> str:
     year, _, month = key.partition("-")
     return f"{MONTHS[int(month) - 1]} {year}"
-
-
-def _gib(size: int) -> str:
-    return f"{size / _GIB:,.1f}"

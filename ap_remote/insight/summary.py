@@ -16,7 +16,8 @@ from ap_remote.insight.gaps import Numbers, Series, find_gaps, numbered
 from ap_remote.insight.library import Day, File, Group, Library, Oddity, Point, Sort, Twins
 from ap_remote.insight.names import camera, extension_of, sort_of, where
 from ap_remote.insight.twins import twins
-from ap_remote.model import Entry, Kind
+from ap_remote.model import Entry, Kind, Status
+from ap_remote.remote import paths
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -84,6 +85,8 @@ class Summary:
 
     def __init__(self, *, base: str = "", now: datetime | None = None, top: int = TOP) -> None:
         self._prefix = f"{base}/" if base else ""
+        self._in_view = paths.is_view(base)
+        self._in_trash = f"{base}/".startswith(f"{paths.TRASH_VIEW}/")
         self._now = now or datetime.now(UTC)
         self._top = top
         self._folders = self._albums = self._live = self._favorites = self._hidden = 0
@@ -106,12 +109,18 @@ class Summary:
         self._samples: dict[str, list[_Held]] = {what: [] for what in _ODD}
 
     def add(self, entry: Entry) -> None:
-        """Count one entry. A file that lies in several folders counts once; parts of files do not count."""
+        """Count one entry.
+
+        A file that lies in several folders, or albums, counts once; parts of files do not count. What is in the trash
+        does not either, unless it was the trash that was listed.
+        """
+        if entry.status is Status.TRASHED and not self._in_trash:
+            return
         if entry.kind is not Kind.FILE:
             self._folders += entry.kind is Kind.FOLDER
             self._albums += entry.kind is Kind.ALBUM
             return
-        if len(entry.parents) > 1:
+        if self._in_view or len(entry.parents) > 1:
             if entry.id in self._several:
                 return
             self._several.add(entry.id)

@@ -3,6 +3,9 @@
 In this order (own choice): a favourite; a file whose name does not look like a copy (``IMG_1 (2).jpg``,
 ``IMG_1 - Copy.jpg``); the one that came to the service first, which albums and links most likely name; the shorter
 path; the path that sorts first.
+
+This is advice from one listing. What removes is ``ap dedupe`` (:mod:`ap_remote.transfer.twins`): it asks the account
+for every mark, albums too, and among equals does what the mode says that a person chose; so it may keep another one.
 """
 
 from __future__ import annotations

@@ -96,7 +96,8 @@ class Gallery(Sequence[Entry]):
     def _note(self) -> str:
         shown = self._entries[: self._limit]
         blank = sum(1 for each in shown if each.kind is Kind.FILE and each.id not in self._pictures)
-        parts = [f"{len(shown):,} of {len(self):,}" if len(shown) < len(self) else f"{len(self):,}"]
+        some = f"{len(shown):,} of " if len(shown) < len(self) else ""
+        parts = [f"{some}{len(self):,} {'entry' if len(self) == 1 else 'entries'}"]
         return ", ".join([*parts, f"{blank:,} without a thumbnail"] if blank else parts)
 
     def _tile(self, entry: Entry) -> str:

@@ -6,13 +6,13 @@ A plan's id is a hash of its content, so whoever applies one applies what was sh
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from ap_remote.atomic import write_atomically
 from ap_remote.errors import InvalidNameError, PlanError
 from ap_remote.remote.paths import check_name
 
@@ -118,16 +118,10 @@ def save_plan(plan: Plan, file: Path) -> None:
     Raises:
         PlanError: it cannot be written.
     """
-    partial = file.with_name(file.name + ".partial")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
-            stream.write(msgspec.json.format(msgspec.json.encode(plan), indent=2))
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
+        write_atomically(file, msgspec.json.format(msgspec.json.encode(plan), indent=2))
     except OSError as exc:
-        partial.unlink(missing_ok=True)
         message = f"cannot write the plan {file}: {exc.strerror or exc}"
         raise PlanError(message) from exc
 

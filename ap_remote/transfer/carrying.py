@@ -130,13 +130,19 @@ class Carrier:
         if self._plan.options.in_place:
             await look_again(side, old)
             return self._sent(number, step, await send(remote, out, path, if_exists="overwrite"))
-        mark = f"ap-{self._plan.id[:8]}-{number}"
+
+        md5 = await asyncio.to_thread(md5_of, out.file) if out.md5 is None else out.md5
 
         def announce(new: Entry) -> None:
-            self._book.write("begin", step=number, id=new.id, md5=out.md5 or "")
+            self._book.write("begin", step=number, id=new.id, md5=md5)
 
         entry = await replace(
-            remote, out, path, mark=mark, announce=announce, put_away=lambda: self.put_away(number, side, old, past)
+            remote,
+            out,
+            path,
+            md5=md5,
+            announce=announce,
+            put_away=lambda: self.put_away(number, side, old, past),
         )
         return self._sent(number, step, entry)
 

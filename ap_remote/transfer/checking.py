@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from ap_remote.errors import RemoteError, UnsupportedError
+from ap_remote.remote.features import SupportsDigests
+from ap_remote.transfer.account import Account
 from ap_remote.transfer.filters import EVERYTHING
 from ap_remote.transfer.matching import match_key
 from ap_remote.transfer.pool import FATAL
@@ -50,6 +52,8 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     seconds: float
     unverified: int = 0
     """How many of the same only agree in size, because a side knows no md5 of theirs."""
+    held: int = 0
+    """How many of the same the account holds under another path alone."""
 
     @property
     def is_same(self) -> bool:
@@ -82,6 +86,7 @@ async def check(
     again: bool = False,
     junk: bool = False,
     films: bool = False,
+    elsewhere: bool = False,
     progress: Progress | None = None,
 ) -> CheckReport:
     """Compare the files of two sides by path, size and md5.
@@ -100,6 +105,8 @@ async def check(
         again: read local files even where an earlier digest still holds.
         junk: look at what systems leave among photographs, too.
         films: look at the films of live photos, if one side is local and the other is an account.
+        elsewhere: count a file as there if the target is an account that holds its bytes under another path, as it
+            does where duplicates are not sent twice.
         progress: told how many pairs of files have been compared, and of how many.
 
     Raises:
@@ -114,7 +121,13 @@ async def check(
     for side, listing in ((source, ours), (target, theirs)):
         be_whole(side, listing)
     pairs, left, right = _paired(source, target, ours, theirs)
-    rows = [CheckRow(sign="+", path=item.path, size=item.size, reason=f"not in {target.label}") for item in left]
+    held = await _held(source, target, left, checkers=checkers, again=again) if elsewhere else {}
+    rows = [
+        _row("=", item, f"held at {held[item.path]!r}")
+        if item.path in held
+        else _row("+", item, f"not in {target.label}")
+        for item in left
+    ]
     if not one_way:
         rows += [CheckRow(sign="-", path=item.path, size=item.size, reason=f"not in {source.label}") for item in right]
     alike: list[tuple[Item, Item]] = []
@@ -136,6 +149,7 @@ async def check(
         rows=_in_order([*rows, *compared]),
         seconds=time.monotonic() - began,
         unverified=sum(row.reason == _UNVERIFIED for row in compared),
+        held=len(held),
     )
 
 
@@ -229,6 +243,16 @@ def _paired(
                 pairs.append((item, there.pop(path)))
         left = alone
     return pairs, left, list(there.values())
+
+
+async def _held(source: Side, target: Side, items: Sequence[Item], *, checkers: int, again: bool) -> dict[str, str]:
+    """Return, by the paths of files, where the target's account holds their bytes."""
+    if not items or not isinstance(target, Account) or not isinstance(target.remote, SupportsDigests):
+        return {}
+    found = await digests_of(source, items, checkers=checkers, again=again, progress=None)
+    digests = {path: digest for path, digest in found.items() if isinstance(digest, str)}
+    known = await target.remote.known(sorted(set(digests.values())))
+    return {path: known[digest].path for path, digest in digests.items() if digest in known}
 
 
 async def _by_digest(

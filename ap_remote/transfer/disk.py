@@ -16,14 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ap_remote.errors import AlreadyExistsError, IsFileError, NotFoundError
+from ap_remote.errors import AlreadyExistsError, ConfigError, IsFileError, NotFoundError
 from ap_remote.transfer.digests import digest_files, stamp_of
+from ap_remote.transfer.filters import EVERYTHING
 from ap_remote.transfer.localnames import local_name
 from ap_remote.transfer.sides import Item, Listing
 from ap_remote.transfer.walking import TRASH, Walk, is_free_name, item_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ap_remote.transfer.digests import Digests
     from ap_remote.transfer.filters import Filters
@@ -39,11 +40,19 @@ class Disk:
         root: a folder, which need not exist if it is a target; or a file.
         only: take these paths below the root and what lies below them, and nothing else.
         digests: the digests of earlier runs.
+
+    Raises:
+        ConfigError: the root's name is not valid UTF-8, so no plan could be written down.
     """
 
     is_local: Final = True
 
     def __init__(self, root: Path, *, only: frozenset[str] | None = None, digests: Digests | None = None) -> None:
+        try:
+            str(root).encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(root).decode(errors="replace")
+            raise ConfigError(f"{shown!r} is not valid UTF-8: rename it") from None
         self.root = root
         self.only = only
         self.digests = digests
@@ -95,7 +104,13 @@ class Disk:
             if progress is not None:
                 loop.call_soon_threadsafe(progress, count, None)
 
-        return await asyncio.to_thread(Walk(self.root, self.only, filters, tell, junk=junk).listing)
+        return await asyncio.to_thread(self.look, filters, junk=junk, tell=tell)
+
+    def look(
+        self, filters: Filters = EVERYTHING, *, junk: bool = False, tell: Callable[[int], None] | None = None
+    ) -> Listing:
+        """Return what lies here, as :meth:`listing` does. Blocks; *tell* gets how many were seen, in this thread."""
+        return Walk(self.root, self.only, filters, tell or (lambda _: None), junk=junk).listing()
 
     async def digest(self, item: Item, *, again: bool = False) -> str | None:
         """Return a file's md5; it is read unless an earlier digest still holds."""

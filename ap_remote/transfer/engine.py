@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
-    from ap_remote.transfer.plan import Plan, Step
-    from ap_remote.transfer.report import Meter
+    from ap_remote.transfer.plan import Note, Plan, Step
+    from ap_remote.transfer.report import Meter, Result
     from ap_remote.transfer.sides import Side
 
     Act = Callable[[int, Step, Flow], Awaitable[Outcome]]
@@ -110,12 +110,16 @@ class _Run:
         return Report(rows=tuple(rows), seconds=time.monotonic() - begun, plan=plan.id, stopped=self._stopped)
 
     def _notes(self) -> Iterator[Row]:
-        for notes, result in ((self._plan.skipped, "skipped"), (self._plan.problems, "failed")):
+        results: tuple[tuple[tuple[Note, ...], Result], ...] = (
+            (self._plan.skipped, "skipped"),
+            (self._plan.problems, "failed"),
+        )
+        for notes, result in results:
             for each in notes:
                 yield Row(
                     source=place_of(self._source, each.path),
                     target=place_of(self._target, each.path),
-                    result="skipped" if result == "skipped" else "failed",
+                    result=result,
                     size=each.size,
                     reason=each.reason,
                 )
@@ -237,7 +241,7 @@ class _Run:
                 await side.move_to(item_of(step.source), self._target.path(step.path), step.path)
             else:
                 await side.move(item_of(step.source), step.path)
-        except Exception:
+        except Exception:  # whatever it was, the two must not both be away
             if back is not None:
                 await back()
             raise

@@ -7,12 +7,15 @@ off. Small files are fetched anew: that costs no more than reading what is there
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import errno
 import hashlib
 import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -26,6 +29,7 @@ from ap_remote.transfer.sending import CHANGED
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from ap_remote.model import Entry
     from ap_remote.remote.base import Remote
     from ap_remote.transfer.bandwidth import Flow
 
@@ -33,6 +37,9 @@ BLOCK: Final = 1 << 20
 """Bytes that are written at a time: a change of threads for each piece would cost more than the writing. What broke
 off before there were so many is not kept."""
 _NAME_BYTES: Final = 200
+_HERE: Final = -100
+_NO_REPLACE: Final = 1
+"""``AT_FDCWD`` and ``RENAME_NOREPLACE`` of Linux."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +53,18 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 0
     when: datetime | None = None
     """What its time on the disk will be."""
+
+    @classmethod
+    def of(cls, entry: Entry) -> Wanted:
+        """Return a file as an account lists it."""
+        return cls(
+            id=entry.id,
+            size=entry.size,
+            path=entry.path or entry.name,
+            md5=entry.md5,
+            version=entry.version,
+            when=entry.taken or entry.modified,
+        )
 
     def partial(self, file: Path) -> Path:
         """Return the name that it has until it is whole."""
@@ -165,8 +184,12 @@ class Partial:
             self.open()
         held, self._held = self._held, []
         if self._stream is not None:
-            self._stream.writelines(held)
-            self._stream.flush()
+            try:
+                self._stream.writelines(held)
+                self._stream.flush()
+            except OSError as exc:
+                exc.filename = exc.filename or str(self._file)
+                raise
         for piece in held:
             self._digest.update(piece)
 
@@ -242,6 +265,8 @@ def rename_new(old: Path, new: Path) -> None:
         FileExistsError: *new* is there.
     """
     if sys.platform != "win32":
+        if _renamed_exclusively(os.fsencode(old), os.fsencode(new)):
+            return
         try:
             os.link(old, new, follow_symlinks=False)
         except FileExistsError:
@@ -254,6 +279,29 @@ def rename_new(old: Path, new: Path) -> None:
             old.unlink()
             return
     old.rename(new)
+
+
+def _renamed_exclusively(old: bytes, new: bytes) -> bool:
+    """Rename in one step, of which a killed process leaves no half; return whether the system can do that.
+
+    Raises:
+        FileExistsError: *new* is there.
+    """
+    rename = _exclusive_rename()
+    if rename is None or not rename(_HERE, old, _HERE, new, _NO_REPLACE):
+        return rename is not None
+    if ctypes.get_errno() == errno.EEXIST:
+        raise FileExistsError(f"{os.fsdecode(new)} is there already")
+    return False
+
+
+@cache
+def _exclusive_rename() -> Callable[[int, bytes, int, bytes, int], int] | None:
+    """Return Linux' ``renameat2``, which Python's own library does not have."""
+    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    if function is not None:
+        function.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+    return function
 
 
 def mark_of(file: Path) -> str:
@@ -272,6 +320,11 @@ def _locked(path: Path, subject: str) -> BinaryIO:
 
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if not _is_named(stream, path):
+                    stream.close()
+                    continue
+                if os.fstat(stream.fileno()).st_nlink > 1:
+                    # Killed between its two names, it is the finished file as well, which is not ours to write.
+                    path.unlink()
                     stream.close()
                     continue
             stream.seek(0)

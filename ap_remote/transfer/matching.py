@@ -11,7 +11,7 @@ from ap_remote.transfer.localnames import held_name
 from ap_remote.transfer.plan import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ap_remote.transfer.account import Account
     from ap_remote.transfer.sides import Item
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _LONG: Final = 42
 """Characters from which a path may have a name that is too long for a disk."""
 _COUNTED: Final = re.compile(r" \(\d+\)\Z")
+
+
+_MARK: Final = 12
+"""Hexadecimal digits of a digest that tell a passing name."""
+_PASSING: Final = re.compile(rf"\.ap-([0-9a-f]{{{_MARK}}})(?:\.[^./]{{1,10}})?\Z")
 
 
 def seen(item: Item, md5: str | None = None) -> Seen:
@@ -64,3 +69,25 @@ def above(path: str) -> Iterator[str]:
 def printable(path: str) -> str:
     """Return a path that can be written down, whatever bytes its names are of."""
     return path.encode("utf-8", "replace").decode()
+
+
+def passing_path(path: str, md5: str) -> str:
+    """Return the path that a file has until it gets its own: its kind, which its extension tells, stays.
+
+    The digest in it lets any later run, of whatever plan, know the file and go on with it.
+    """
+    parent, name = paths.split(path)
+    head, dot, extension = name.rpartition(".")
+    if not head or len(extension) > 10:  # noqa: PLR2004 - longer is no extension
+        head, dot, extension = name, "", ""
+    tail = f".ap-{md5[:_MARK]}{dot}{extension}"
+    return paths.join(parent, f"{head[: paths.NAME_LIMIT - len(tail)]}{tail}")
+
+
+def strays(items: Iterable[Item]) -> list[Item]:
+    """Return the files of an account that a replacement left under their passing names when it was killed."""
+    return [
+        item
+        for item in items
+        if item.md5 is not None and (found := _PASSING.search(item.path)) and item.md5.startswith(found[1])
+    ]

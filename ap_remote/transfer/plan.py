@@ -94,6 +94,31 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return sum(step.size for step in self.steps)
 
 
+def new_plan(
+    verb: Verb,
+    source: str,
+    target: str,
+    options: Options,
+    *,
+    steps: Iterable[Step] = (),
+    skipped: Iterable[Note] = (),
+    problems: Iterable[Note] = (),
+) -> Plan:
+    """Return a plan that is made now and bears the id of its content."""
+    return sealed(
+        Plan(
+            created=datetime.now(UTC),
+            verb=verb,
+            source=source,
+            target=target,
+            options=options,
+            steps=tuple(steps),
+            skipped=tuple(skipped),
+            problems=tuple(problems),
+        )
+    )
+
+
 def content_id(plan: Plan) -> str:
     """Return the id that belongs to what *plan* would do. When it was made does not count."""
     content = msgspec.structs.replace(plan, id="", created=datetime(1, 1, 1, tzinfo=UTC))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ap_remote.atomic import write_atomically
 from ap_remote.errors import NewerStoreError, PlanError
 from ap_remote.transfer.plan import FORMAT, Plan, content_id
 
@@ -32,18 +31,9 @@ def save_plan(plan: Plan, file: Path) -> None:
     Raises:
         PlanError: it cannot be written.
     """
-    partial = file.with_name(f".{file.name[:80]}.{secrets.token_hex(4)}.partial")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("xb") as stream:
-            try:
-                stream.write(msgspec.json.format(msgspec.json.encode(plan), indent=1))
-                stream.flush()
-                os.fsync(stream.fileno())
-            except BaseException:
-                partial.unlink()
-                raise
-        partial.replace(file)
+        write_atomically(file, msgspec.json.format(msgspec.json.encode(plan), indent=1))
     except OSError as exc:
         raise PlanError(f"cannot write the plan {file}: {exc.strerror or exc}") from exc
 

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from ap_remote.errors import (
     ConfigError,
-    IncompleteListingError,
     IsFileError,
     NotFoundError,
     PlanError,
@@ -29,19 +27,15 @@ from ap_remote.transfer.filters import EVERYTHING
 from ap_remote.transfer.matching import is_same_account, seen
 from ap_remote.transfer.options import Options
 from ap_remote.transfer.ordering import ordered
-from ap_remote.transfer.plan import Note, Plan, Step, sealed
+from ap_remote.transfer.plan import Note, Plan, Step, new_plan
+from ap_remote.transfer.reading import be_whole
 from ap_remote.transfer.sides import Listing
 from ap_remote.transfer.weighing import Weighing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ap_remote.transfer.filters import Filters
     from ap_remote.transfer.plan import Verb
     from ap_remote.transfer.sides import Item, Progress, Side
-
-_NAMED: Final = 3
-"""Paths that a sentence names before it says how many more there are."""
 
 
 async def make_plan(
@@ -70,11 +64,13 @@ async def make_plan(
     here = await source.listing(filters, junk=options.junk, films=films, progress=progress)
     if filters != EVERYTHING and here.outside and all(item.is_folder for item in here.items):
         note = Note(path="", reason=f"the filters let nothing of {source.label} through: nothing is done")
-        return _plan(verb, source, target, options, skipped=[note])
+        return new_plan(verb, source.label, target.label, options, skipped=[note])
     there = await _existing(target, options, progress)
-    _check_whole(verb, source, here)
+    refused = f"nothing is removed and the {verb} is refused"
+    if verb != "copy":
+        be_whole(source, here, refused)
     if verb == "sync":
-        _check_whole(verb, target, there)
+        be_whole(target, there, refused)
     weighing = Weighing(verb, source, target, here=here, there=there, options=options, filters=filters)
     await weighing.weigh(progress)
     removals, files = _removals(weighing, there) if verb == "sync" else ([], 0)
@@ -91,31 +87,7 @@ async def make_plan(
         *weighing.cleared(),
         *removals,
     ]
-    return _plan(verb, source, target, options, steps=steps, skipped=weighing.skipped, problems=problems)
-
-
-def _plan(
-    verb: Verb,
-    source: Side,
-    target: Side,
-    options: Options,
-    *,
-    steps: Sequence[Step] = (),
-    skipped: Sequence[Note] = (),
-    problems: Sequence[Note] = (),
-) -> Plan:
-    return sealed(
-        Plan(
-            created=datetime.now(UTC),
-            verb=verb,
-            source=source.label,
-            target=target.label,
-            options=options,
-            steps=tuple(steps),
-            skipped=tuple(skipped),
-            problems=tuple(problems),
-        )
-    )
+    return new_plan(verb, source.label, target.label, options, steps=steps, skipped=weighing.skipped, problems=problems)
 
 
 async def _existing(target: Side, options: Options, progress: Progress | None) -> Listing:
@@ -124,17 +96,6 @@ async def _existing(target: Side, options: Options, progress: Progress | None) -
         return await target.listing(EVERYTHING, junk=options.junk, progress=progress)
     except NotFoundError:
         return Listing(items=())
-
-
-def _check_whole(verb: Verb, side: Side, listing: Listing) -> None:
-    if verb == "copy" or listing.is_whole:
-        return
-    shown = "; ".join(f"{each.path or '.'}: {each.reason}" for each in listing.unread[:_NAMED])
-    more = len(listing.unread) - _NAMED
-    raise IncompleteListingError(
-        f"not everything in {side.label} could be looked at, so nothing is removed and the {verb} is refused: {shown}"
-        + (f"; and {more} more" if more > 0 else "")
-    )
 
 
 async def _check(verb: Verb, source: Side, target: Side, options: Options) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from ap_remote.errors import (
     AuthenticationError,
+    OutcomeUnknownError,
     QuotaExceededError,
     RateLimitedError,
     RemoteError,
@@ -56,16 +57,19 @@ class Patience:
     async def bear(self, act: Callable[[], Awaitable[T]]) -> T:
         """Return what *act* does, which is tried again for as long as the service may only be away for a moment.
 
+        It looks first at what an earlier try has done: a connection may break when all was sent and nothing answered.
+
         Raises:
             UnavailableError: as *act* raised it last; :meth:`is_out` tells whether the run should go on.
+            OutcomeUnknownError: the same.
         """
         tries = 0
         answers = 0
         while True:
             try:
                 result = await act()
-            except (UnavailableError, RateLimitedError) as exc:
-                if not exc.retryable:
+            except (UnavailableError, RateLimitedError, OutcomeUnknownError) as exc:
+                if not (exc.retryable or isinstance(exc, OutcomeUnknownError)):
                     self.heard()
                     raise
                 if tries == 0:

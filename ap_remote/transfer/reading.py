@@ -29,6 +29,7 @@ Digest = str | OSError | RemoteError | None
 
 _PIECE: Final = 1 << 20
 _NAMED: Final = 3
+"""Paths that a sentence names before it says how many more there are."""
 
 
 @runtime_checkable
@@ -42,8 +43,8 @@ class DigestsMany(Protocol):
         ...
 
 
-def be_whole(side: Side, listing: Listing) -> None:
-    """Refuse a listing that is not the whole.
+def be_whole(side: Side, listing: Listing, so: str = "it cannot be compared") -> None:
+    """Refuse a listing that is not the whole; *so* says what is not done because of it.
 
     Raises:
         IncompleteListingError: something could not be looked at; it names the first few.
@@ -53,7 +54,7 @@ def be_whole(side: Side, listing: Listing) -> None:
     shown = "; ".join(f"{each.path or '.'}: {each.reason}" for each in listing.unread[:_NAMED])
     more = len(listing.unread) - _NAMED
     raise IncompleteListingError(
-        f"not everything in {side.label} could be looked at, so it cannot be compared: {shown}"
+        f"not everything in {side.label} could be looked at, so {so}: {shown}"
         + (f"; and {more} more" if more > 0 else "")
     )
 

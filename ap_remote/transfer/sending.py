@@ -13,6 +13,7 @@ from ap_remote.errors import (
     DuplicateContentError,
     IntegrityError,
     NotFoundError,
+    OutcomeUnknownError,
     PreconditionFailedError,
     RemoteError,
     UnsupportedError,
@@ -21,7 +22,8 @@ from ap_remote.model import NodeId, Status
 from ap_remote.remote import flow
 from ap_remote.remote.base import Measured
 from ap_remote.remote.features import SupportsFolders
-from ap_remote.remote.paths import NAME_LIMIT, split
+from ap_remote.remote.paths import fold
+from ap_remote.transfer.matching import passing_path
 from ap_remote.transfer.pool import to_its_end
 
 if TYPE_CHECKING:
@@ -86,7 +88,12 @@ async def send(remote: Remote, out: Outgoing, path: str, *, if_exists: IfExists 
                 raise
             # What the bin alone holds will be gone some day, and the service counts it as held all the same.
             entry = await remote.put(body, path, if_exists=if_exists, duplicates="keep", taken=out.taken)
-    if Trace.of(out.file) == before:
+    try:
+        unchanged = Trace.of(out.file) == before
+    except FileNotFoundError:
+        # Removed meanwhile, it was read to its end all the same.
+        unchanged = out.md5 is not None and entry.md5 == out.md5
+    if unchanged:
         return entry
     if if_exists == "overwrite":
         raise IntegrityError(f"{out.file} changed while it was sent; {path!r} holds what it was before")
@@ -108,20 +115,20 @@ async def replace(
     out: Outgoing,
     path: str,
     *,
-    mark: str,
+    md5: str,
     announce: Callable[[Entry], None],
     put_away: Callable[[], Awaitable[Callable[[], Awaitable[None]]]],
 ) -> Entry:
     """Send a file beside the one at *path*, put that one away, and give the new one its name.
 
-    Interrupted, it is called again with the same *mark* and goes on. Where the last part fails, the old one is brought
-    back and the new one trashed.
+    Interrupted, it is called again and goes on. Where the last part fails, the old one is brought back and the new one
+    trashed.
 
     Args:
         remote: where.
         out: the new one.
         path: the name of both.
-        mark: tells the passing name of this file from all others.
+        md5: of the new one.
         announce: is told of the new one before the old one is touched.
         put_away: puts the old one away, and returns what brings it back; does nothing when it is away already.
 
@@ -132,12 +139,12 @@ async def replace(
     if not isinstance(remote, SupportsFolders):
         raise UnsupportedError(f"{remote.name}: has no way to rename a file, which replacing one needs")
     renames: SupportsFolders = remote
-    passing = passing_path(path, mark)
+    passing = passing_path(path, md5)
     try:
         new = await send(remote, out, passing)
     except AlreadyExistsError:
         new = await remote.stat(passing, fresh=True)
-        if out.md5 is None or new.md5 != out.md5:
+        if new.md5 != md5:
             await remote.trash(NodeId(new.id))
             new = await send(remote, out, passing)
 
@@ -147,8 +154,12 @@ async def replace(
             announce(new)
             bring_back = await put_away()
             return await renames.move(NodeId(new.id), path)
-        except Exception as exc:
+        except Exception as exc:  # whatever it was, a name must not be left without its file
             try:
+                if isinstance(exc, OutcomeUnknownError):
+                    now = await remote.stat(NodeId(new.id), fresh=True)
+                    if fold(now.path) == fold(path):
+                        return now
                 if bring_back is not None:
                     await bring_back()
                 await remote.trash(NodeId(new.id))
@@ -158,17 +169,6 @@ async def replace(
             raise
 
     return await to_its_end(swap())
-
-
-def passing_path(path: str, mark: str) -> str:
-    """Return the path that a file has until it gets its own: its kind, which its extension tells, stays."""
-    parent, name = split(path)
-    stem, dot, extension = name.rpartition(".")
-    if not stem or len(extension) > 10:  # noqa: PLR2004 - longer is no extension
-        stem, dot, extension = name, "", ""
-    tail = f".{mark}{dot}{extension}"
-    name = f"{stem[: NAME_LIMIT - len(tail)]}{tail}"
-    return f"{parent}/{name}" if parent else name
 
 
 async def is_there(remote: Remote, path: str, md5: str | None) -> Entry | None:

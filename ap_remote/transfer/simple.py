@@ -14,20 +14,22 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ap_remote.errors import AlreadyExistsError, DuplicateContentError, NotFoundError, RemoteError
+from ap_remote.errors import AlreadyExistsError, DuplicateContentError, RemoteError
 from ap_remote.model import Kind, NodeId
 from ap_remote.remote.features import SupportsAssets
 from ap_remote.remote.paths import check_name, components, join, normalise
 from ap_remote.transfer.bandwidth import Bandwidth, Flow
 from ap_remote.transfer.carrying import ALREADY, Outcome
+from ap_remote.transfer.disk import Disk
 from ap_remote.transfer.engine import sentence
 from ap_remote.transfer.fetching import Wanted, fetch
 from ap_remote.transfer.hashing import md5_of
 from ap_remote.transfer.localnames import distinct, local_name
 from ap_remote.transfer.pool import Patience, run_all
+from ap_remote.transfer.reading import be_whole
 from ap_remote.transfer.report import Meter, Report, Row, SilentMeter
 from ap_remote.transfer.sending import Outgoing, send
-from ap_remote.transfer.walking import JUNK
+from ap_remote.transfer.walking import remote_or_raw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,6 +51,7 @@ def plan_upload(sources: Sequence[str | Path], folder: str) -> list[Upload]:
 
     Raises:
         NotFoundError: a source does not exist.
+        IncompleteListingError: something below a source could not be looked at, or is a link that leads nowhere.
         InvalidNameError: the service cannot hold one of the names.
     """
     return [each for source in sources for each in _plan_source(os.fspath(source), normalise(folder))]
@@ -119,16 +122,26 @@ async def download(
         entry, file = job
 
         async def attempt(flow: Flow) -> Outcome:
-            if not overwrite and _is_there(file):
-                if await _is_same(file, entry):
-                    return Outcome("skipped", "", ALREADY)
-                return Outcome("failed", "", "a local file of that name has other content (--overwrite replaces it)")
-            await fetch(remote, _wanted(entry), file, flow=flow, over=overwrite)
-            return Outcome("done", "copied")
+            return await bring(remote, entry, file, flow=flow, overwrite=overwrite)
 
         return await jobs.do(entry.path, str(file), entry.size, attempt)
 
     return jobs.report(await run_all(plan, work, workers=transfers))
+
+
+async def bring(remote: Remote, entry: Entry, file: Path, *, flow: Flow, overwrite: bool) -> Outcome:
+    """Fetch one file to *file*, unless it is there.
+
+    Raises:
+        RemoteError: as for :func:`ap_remote.transfer.fetching.fetch`.
+        OSError: the same.
+    """
+    if not overwrite and _is_there(file):
+        if await _is_same(file, entry):
+            return Outcome("skipped", "", ALREADY)
+        return Outcome("failed", "", "a local file of that name has other content (overwrite replaces it)")
+    await fetch(remote, Wanted.of(entry), file, flow=flow, over=overwrite)
+    return Outcome("done", "copied")
 
 
 class _Jobs:
@@ -175,27 +188,17 @@ class _Jobs:
 
 
 def _plan_source(source: str, folder: str) -> Iterator[Upload]:
-    top = Path(source)
-    if not top.exists():
-        raise NotFoundError(source)
-    if top.is_file():
-        yield Upload(source=top, path=join(folder, check_name(top.name)), size=top.stat().st_size)
-        return
-    base = folder if source.endswith(("/", os.sep)) else join(folder, check_name(top.resolve().name))
-    for parent, folders, files in os.walk(top, onerror=_stop):
-        folders[:] = sorted(name for name in folders if name.casefold() not in JUNK)
-        below = Path(parent).relative_to(top).as_posix()
-        for name in sorted(files):
-            file = Path(parent, name)
-            if name.casefold() in JUNK or not file.is_file():
-                continue
-            path = join(base, normalise(below) if below != "." else "", check_name(name))
-            yield Upload(source=file, path=path, size=file.stat().st_size)
-
-
-def _stop(error: OSError) -> None:
-    """A folder that cannot be read must not look empty."""
-    raise error
+    side = Disk(Path(source))
+    listing = side.look()
+    be_whole(side, listing, "it is not sent")
+    base = folder
+    if side.base == side.root and not source.endswith(("/", os.sep)):
+        base = join(folder, check_name(remote_or_raw(side.root.resolve().name)))
+    for item in listing.items:
+        for name in components(item.path):
+            check_name(name)
+        if not item.is_folder:
+            yield Upload(source=side.file(item.path), path=join(base, item.path), size=item.size)
 
 
 async def _plan_target(remote: Remote, target: Ref, folder: Path) -> list[tuple[Entry, Path]]:
@@ -239,17 +242,6 @@ def _parent(path: str, top: str) -> str:
 def _is_there(file: Path) -> bool:
     """Most are not, which one look tells; a thread for it would take longer."""
     return os.path.lexists(file)
-
-
-def _wanted(entry: Entry) -> Wanted:
-    return Wanted(
-        id=entry.id,
-        size=entry.size,
-        path=entry.path,
-        md5=entry.md5,
-        version=entry.version,
-        when=entry.taken or entry.modified,
-    )
 
 
 async def _is_same(file: Path, entry: Entry) -> bool:

@@ -3,13 +3,16 @@
 Which one is kept (own choice): the one with most marks of its owner, such as a favourite or a member of an album; among
 equals the one that the mode names; among equals again the first by path. A twin with a mark that the kept one lacks is
 left alone, because the mark would be lost with it. Where marks are not to be spared, the mode alone decides.
+
+:mod:`ap_remote.insight.twins` may name another one: it advises a person from a listing alone, which tells of no albums,
+and no mode is given to it.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import msgspec
@@ -21,7 +24,7 @@ from ap_remote.transfer.account import Account
 from ap_remote.transfer.filters import EVERYTHING
 from ap_remote.transfer.matching import seen
 from ap_remote.transfer.options import Options
-from ap_remote.transfer.plan import Note, Plan, Step, sealed
+from ap_remote.transfer.plan import Note, Plan, Step, new_plan
 from ap_remote.transfer.reading import at_a_time, be_whole, digests_of
 
 if TYPE_CHECKING:
@@ -104,7 +107,7 @@ async def plan_dedupe(
             f"twins are found by {' or '.join(get_args(By))}, and kept by one of {', '.join(get_args(Keep))}"
         )
     if by == "name":
-        return _plan(side, options, skipped=[Note(path="", reason=_UNIQUE)])
+        return new_plan("dedupe", side.label, side.label, options, skipped=[Note(path="", reason=_UNIQUE)])
     if keep == "rename":
         raise ConfigError(
             "rename is for files of one path; files of one content are kept or removed: choose another mode"
@@ -131,7 +134,7 @@ async def plan_dedupe(
             Step(action="remove", path=item.path, there=seen(item, md5), reason=f"{same}, which is kept: {twins.why}")
             for item in twins.removed
         ]
-    return _plan(side, options, steps=steps, skipped=skipped, problems=problems)
+    return new_plan("dedupe", side.label, side.label, options, steps=steps, skipped=skipped, problems=problems)
 
 
 def saved(plan: Plan) -> int:
@@ -241,25 +244,3 @@ def _marks(entry: Entry) -> set[str]:
         f"is described as {entry.description!r}": bool(entry.description),
     }
     return {sign for sign, holds in signs.items() if holds} | {f"has the label {label!r}" for label in entry.labels}
-
-
-def _plan(
-    side: Side,
-    options: Options,
-    *,
-    steps: Sequence[Step] = (),
-    skipped: Sequence[Note] = (),
-    problems: Sequence[Note] = (),
-) -> Plan:
-    return sealed(
-        Plan(
-            created=datetime.now(UTC),
-            verb="dedupe",
-            source=side.label,
-            target=side.label,
-            options=options,
-            steps=tuple(steps),
-            skipped=tuple(skipped),
-            problems=tuple(problems),
-        )
-    )

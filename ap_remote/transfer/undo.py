@@ -21,9 +21,10 @@ from ap_remote.transfer.disk import Disk
 from ap_remote.transfer.engine import look_up, place_of, sentence
 from ap_remote.transfer.fetching import mark_of
 from ap_remote.transfer.journal import Line, Past, open_journal
+from ap_remote.transfer.matching import passing_path
 from ap_remote.transfer.pool import Patience, to_its_end
 from ap_remote.transfer.report import Report, Row
-from ap_remote.transfer.sending import is_there, passing_path
+from ap_remote.transfer.sending import is_there
 from ap_remote.transfer.sides import Item
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class _Undo:
         side = self._target if step.at == "target" else self._source
         place = place_of(side, step.path)
         try:
-            deed, reason = await self._patience.bear(lambda: to_its_end(self._back(number, step, side, past)))
+            deed, reason = await self._patience.bear(lambda: to_its_end(self._back(step, side, past)))
         except (LeftAloneError, AlreadyExistsError) as exc:
             reason = str(exc) if isinstance(exc, LeftAloneError) else f"its name is taken by another: {exc}"
             self._book.write("kept", step=number, note=reason)
@@ -102,41 +103,41 @@ class _Undo:
         self._book.write("undone", step=number)
         return Row(source=place, target=place, result="done", deed=deed, reason=reason) if deed or reason else None
 
-    async def _back(self, number: int, step: Step, side: Side, past: Past) -> tuple[Deed, str]:
+    async def _back(self, step: Step, side: Side, past: Past) -> tuple[Deed, str]:
         if step.action == "mkdir":
             return await self._folder(side, step) if past.done is not None else ("", "")
         if step.action == "remove":
             return await self._restored(side, step, past)
         if step.action == "move":
             return await self._moved(side, step, past)
-        return await self._file(number, step, side, past)
+        return await self._file(step, side, past)
 
-    async def _file(self, number: int, step: Step, side: Side, past: Past) -> tuple[Deed, str]:
+    async def _file(self, step: Step, side: Side, past: Past) -> tuple[Deed, str]:
         """Put away what was brought, and bring back what it replaced."""
         replaced = step.action == "replace"
         if replaced and self._plan.options.in_place:
             raise LeftAloneError(IN_PLACE)
-        made = await self._made(number, step, side, past)
+        made = await self._made(step, side, past)
         if made is not None:
             await side.remove(made)
         if replaced and past.away is not None and step.there is not None:
             return "removed", await self._bring(side, step.there, past.away.place)
         return ("removed", "") if made is not None else ("", "")
 
-    async def _made(self, number: int, step: Step, side: Side, past: Past) -> Item | None:
+    async def _made(self, step: Step, side: Side, past: Past) -> Item | None:
         """Return what a step brought, if it is there and still what it was.
 
         Raises:
             LeftAloneError: it is there and something else by now.
         """
         if isinstance(side, Account):
-            return await self._made_remote(number, step, side, past)
+            return await self._made_remote(step, side, past)
         if past.done is None or not isinstance(side, Disk):
             # Without that line it is not known whether what is there came from us.
             return None
         return await asyncio.to_thread(_made_local, side, step, past.done)
 
-    async def _made_remote(self, number: int, step: Step, side: Account, past: Past) -> Item | None:
+    async def _made_remote(self, step: Step, side: Account, past: Past) -> Item | None:
         line = past.done or past.begun
         if line is None:
             return None
@@ -148,7 +149,7 @@ class _Undo:
         places = [step.path]
         if past.done is None:
             # It broke off before the new one had got its name.
-            places.append(passing_path(step.path, f"ap-{self._plan.id[:8]}-{number}"))
+            places.append(passing_path(step.path, entry.md5 or ""))
         for place in places:
             if fold(entry.path) == fold(side.path(place)):
                 return Item(path=place, id=entry.id, size=entry.size, md5=entry.md5, version=entry.version)

@@ -131,6 +131,8 @@ class Walk:
         try:
             name.encode()
         except UnicodeEncodeError:
+            if self._only is not None and not self._wanted(head + name):
+                return None
             shown = head + os.fsencode(name).decode(errors="replace")
             if self._filters.takes(shown, size=0, modified=None):
                 self._unread.append(

@@ -16,7 +16,7 @@ from ap_remote.transfer import compare
 from ap_remote.transfer.account import Account
 from ap_remote.transfer.disk import Disk
 from ap_remote.transfer.filters import EVERYTHING
-from ap_remote.transfer.matching import above, is_same_account, match_key, printable, seen, stem
+from ap_remote.transfer.matching import above, is_same_account, match_key, printable, seen, stem, strays
 from ap_remote.transfer.plan import Note, Seen, Step
 
 if TYPE_CHECKING:
@@ -278,7 +278,8 @@ class Weighing:
         new = self._new
         films = self._film_places() if self._source.is_local else {}
         refuse = isinstance(self._target, Account) and self._options.duplicates == "refuse" and not self._inside
-        leavers = [item for item in self.doomed() if not item.is_folder] if self._verb == "sync" else []
+        doomed = [item for item in self.doomed() if not item.is_folder] if self._verb == "sync" else []
+        leavers = list({item.path: item for item in (*strays(self._there.items), *doomed)}.values())
         sizes = {item.size for item in leavers}
         wanted = [item for item, _ in new if refuse or item.size in sizes or stem(item.path) in films]
         md5s = await self._digests(self._source, wanted, progress)

@@ -18,22 +18,6 @@ from ap_remote_emulator.library.check import check_store
 MIB = 2**20
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path):
-    """A file system of 6 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(words, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("this system has no mount")
-    if mounted.returncode:
-        pytest.skip(f"this system lets us mount nothing: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
 def ap(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "AP_HOME": str(home)}
     environment.pop("AP_REMOTE", None)

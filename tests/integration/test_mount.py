@@ -105,7 +105,8 @@ def test_a_wrong_folder_is_refused_with_a_sentence(mounted, home, tmp_path, tree
     full = ap("mount", "local:", tree, home=home)
     assert "not empty" in full.stderr
     there = mounted()
-    assert "a mount already" in ap("mount", "local:", there, home=home).stderr
+    twice = ap("mount", "local:", there, home=home).stderr
+    assert f"a mount already: `ap unmount {there}` ends it" in twice
     assert "nothing is mounted" in ap("unmount", tree, home=home).stderr
     empty = tmp_path / "empty"
     empty.mkdir()

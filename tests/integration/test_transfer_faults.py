@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -194,22 +193,6 @@ async def test_a_download_whose_length_is_a_lie_never_gets_its_name(remote, app,
     report = await run_plan(plan, source, target)
     assert len(report.select("failed")) == 1
     assert inside(target.root) == []
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path):
-    """A file system of 6 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(words, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("this system has no mount")
-    if mounted.returncode:
-        pytest.skip(f"this system lets us mount nothing: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 async def test_a_disk_that_fills_up_ends_the_run_and_keeps_what_is_whole(remote, small_disk: Path, tmp_path: Path):

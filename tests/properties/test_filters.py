@@ -12,7 +12,7 @@ from ap_remote.errors import ConfigError
 from ap_remote.transfer import re2
 from ap_remote.transfer.filters import Filters, Rule, parse_rule
 from ap_remote.transfer.patterns import compiled
-from ap_remote.transfer.sums import parse_sums, sum_line
+from ap_remote.transfer.sums import parse_sums
 from ap_remote.transfer.units import parse_duration, parse_rate, parse_size, parse_timetable, show_size
 
 NAMES = st.text("ab.\n", min_size=1, max_size=3)
@@ -98,7 +98,12 @@ def test_a_size_that_is_shown_can_be_read_and_is_about_what_it_was(size) -> None
 @settings(max_examples=100, deadline=None)
 def test_checksums_come_back_as_they_were_written(sums) -> None:
     wanted = {path: md5.hex() for path, md5 in sums.items()}
-    assert parse_sums("".join(f"{sum_line(path, md5)}\n" for path, md5 in wanted.items())) == wanted
+    assert parse_sums("".join(f"{_as_md5sum(path, md5)}\n" for path, md5 in wanted.items())) == wanted
+
+
+def _as_md5sum(path: str, md5: str) -> str:
+    escaped = path.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    return f"{'' if escaped == path else chr(92)}{md5}  {escaped}"
 
 
 @given(st.text())

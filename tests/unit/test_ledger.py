@@ -109,6 +109,26 @@ def test_two_do_not_share_it_and_the_second_may_when_the_first_has_gone(tmp_path
     Ledger(file, Word).close()
 
 
+def test_half_a_line_that_a_full_disk_took_is_taken_back_and_said_once(tmp_path: Path):
+    resource = pytest.importorskip("resource", reason="this system limits no file's size")
+    file = tmp_path / "ledger"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    whole = b'{"text":"a"}\n'
+
+    def fill() -> None:
+        with Ledger(file, Word) as ledger:
+            ledger.append(Word("a"))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 50, hard))
+            ledger.append(Word("b" * 100))
+
+    try:
+        with pytest.raises(StoreError, match="cannot write the journal"):
+            fill()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert file.read_bytes() == whole
+
+
 def test_a_disk_that_takes_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from ap_remote.atomic import write_atomically
 from ap_remote.errors import ConfigError
 from ap_remote.organise.labelling.choice import Choice, Labeller, NamingStyle, Predicate
 from ap_remote.organise.labelling.classifier import Class, Classifier
@@ -209,9 +210,7 @@ class _Shelf:
 
     def keep(self) -> None:
         """Write down what was made, by which a later run knows it."""
-        partial = self._folder / f"{_MANIFEST}.{os.getpid()}"
-        partial.write_bytes(msgspec.json.encode(_Manifest(tuple(self._copies.values()))))
-        partial.replace(self._folder / _MANIFEST)
+        write_atomically(self._folder / _MANIFEST, msgspec.json.encode(_Manifest(tuple(self._copies.values()))))
 
 
 def _copied(file: Path, folder: Path) -> Path:

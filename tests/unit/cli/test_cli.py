@@ -8,25 +8,9 @@ from pathlib import Path
 
 import pytest
 import typer
-from typer.testing import CliRunner, Result
 
 from ap_remote import errors
 from ap_remote.cli.main import app
-
-
-@pytest.fixture
-def ap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("AP_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("AP_REMOTE", raising=False)
-    monkeypatch.delenv("AP_CONFIG", raising=False)
-    runner = CliRunner()
-
-    def run(*words: str, code: int = 0, stdin: str | None = None) -> Result:
-        result = runner.invoke(app, list(words), input=stdin)
-        assert result.exit_code == code, (result.exit_code, result.output, result.exception)
-        return result
-
-    return run
 
 
 @pytest.fixture

@@ -129,6 +129,57 @@ def test_bash_gets_names_that_it_may_insert_as_they_are(tab: Callable[..., str])
     assert bash(tab, "ap", "cat", "local", ":", "Documents/one", ":", "t") == ["two.txt"]
 
 
+def test_a_quote_may_begin_behind_the_colon(tab: Callable[..., str]) -> None:
+    for quote in ("'", '"'):
+        assert bash(tab, "ap", "cat", "local", ":", f"{quote}Documents/My l") == ["Documents/My list.txt"]
+
+
+def test_a_help_of_several_lines_is_no_proposal(tab: Callable[..., str]) -> None:
+    assert bash(tab, "ap", "lsf", "--inc") == ["--include", "--include-from"]
+    assert fish(tab, "ap lsf --inc") == ["--include", "--include-from"]
+    told = tab(
+        _AP_COMPLETE="complete_pwsh", _TYPER_COMPLETE_ARGS="ap lsf --inc", _TYPER_COMPLETE_WORD_TO_COMPLETE="--inc"
+    )
+    assert [row.partition(":::")[0] for row in told.splitlines()] == ["--include", "--include-from"]
+
+
+def test_a_home_is_completed_and_stays_a_home(
+    tab: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "My trip").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert bash(tab, "ap", "put", "~/My") == ["~/My\\ trip/"]
+    assert tab(_AP_COMPLETE="complete_zsh", _TYPER_COMPLETE_ARGS="ap put ~/My") == "_files\n"
+    assert bash(tab, "ap", "put", "~nobody-of-this-name/x") == []
+
+
+@pytest.mark.parametrize("command", ["copy", "move", "sync", "check", "put", "organise label"])
+def test_transfers_take_local_and_remote_paths(
+    command: str, tab: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loops").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert fish(tab, f"ap {command} lo") == ["local:", "london:", "loops/"]
+    if command != "organise label":
+        assert fish(tab, f"ap {command} loops local:Pictures/2024") == ["local:Pictures/2024/only.jpg"]
+
+
+@pytest.mark.parametrize("command", ["get", "dedupe", "mount", "index search"])
+def test_what_takes_only_remote_paths_is_offered_no_others(
+    command: str, tab: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loops").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert fish(tab, f"ap {command} lo") == ["local:", "london:"]
+    if command in ("get", "mount"):
+        assert fish(tab, f"ap {command} local: lo") == ["loops/"]
+
+
+@pytest.mark.parametrize("command", ["login", "accounts check", "accounts remove"])
+def test_names_of_accounts_are_offered_without_a_colon(command: str, tab: Callable[..., str]) -> None:
+    assert fish(tab, f"ap {command} lon") == ["london"]
+
+
 def test_a_name_that_no_line_can_hold_is_left_out(tab: Callable[..., str]) -> None:
     assert fish(tab, "ap cat local:Videos/l") == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -99,6 +100,17 @@ def test_every_help_fits_a_terminal_and_shows_an_example(words: tuple[str, ...])
     assert max(map(len, rows)) <= 80
     example = re.compile(rf"^\W*(?:.*\| )?ap {re.escape(' '.join(words))}\b", re.MULTILINE)
     assert example.search(told.partition("Usage:")[2].partition("\n")[2]), told
+
+
+@pytest.mark.parametrize("words", [(), *COMMANDS], ids=" ".join)
+def test_a_flag_looks_as_if_it_took_no_value_and_a_text_fills_its_lines(words: tuple[str, ...]) -> None:
+    told = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "80"}).stdout
+    assert "<bool>" not in told
+    assert "this class" not in told  # of Typer's own, where a group has no text
+    text = [row.strip() for row in told.partition("╭")[0].partition("Examples:")[0].splitlines()[2:]]
+    for row, following in itertools.pairwise(text):
+        if following and row and not following.startswith("ap "):
+            assert len(row) + 1 + len(following.split()[0]) > 77, (row, following)
 
 
 def test_every_command_stands_in_a_panel_of_its_own_kind() -> None:

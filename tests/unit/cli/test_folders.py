@@ -74,6 +74,13 @@ def test_mkdir_and_moveto_answer_in_json(ap: Ap) -> None:
     assert (moved["path"], moved["size"]) == ("Videos/new/b.txt", 1)
 
 
+def test_moveto_makes_the_folders_above_as_needed(ap: Ap) -> None:
+    ap("moveto", "local:Documents/a.txt", "local:Videos/1/2/b.txt")
+    assert ap("ls", "local:Videos/1").stdout.split() == ["1", "2/b.txt"]
+    assert "no such entry: 'Documents/gone'" in ap("moveto", "local:Documents/gone", "local:Other/x", code=4).stderr
+    ap("stat", "local:Other", code=4)
+
+
 def test_touch_makes_an_empty_file_and_sets_no_time(ap: Ap) -> None:
     made = json.loads(ap("touch", "local:Documents/new.txt", "--json").stdout)
     assert (made["path"], made["size"]) == ("Documents/new.txt", 0)

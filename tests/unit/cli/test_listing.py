@@ -125,6 +125,14 @@ def test_find_prints_paths_that_other_commands_take(ap: Ap) -> None:
     assert ap("find", "Documents/sub", "--dirs-only", "-0").stdout == "local:Documents/sub/deep\0"
 
 
+def test_find_names_no_folder_where_a_filter_speaks_of_files(ap: Ap) -> None:
+    assert ap("find", "local:Documents", "--include", "*.csv").stdout == "local:Documents/sub/deep/x.csv\n"
+    assert ap("find", "local:Documents", "--min-size", "1G").stdout == ""
+    folders = ap("find", "local:Documents", "--exclude", "deep/**", "--dirs-only").stdout.splitlines()
+    assert folders == ["local:Documents/empty", "local:Documents/sub"]
+    assert "local:Documents/sub" in ap("find", "local:Documents").stdout.splitlines()
+
+
 def test_names_are_found_whole_where_a_program_reads_them(ap: Ap) -> None:
     plant({"Videos/a\nb.txt": "x"})
     assert ap("find", "local:Videos").stdout == "local:Videos/a␊b.txt\n"

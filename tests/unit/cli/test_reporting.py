@@ -98,11 +98,10 @@ def test_a_report_file_is_whole_or_what_it_was(tmp_path: Path, monkeypatch: pyte
     before = file.read_bytes()
     assert json.loads(before)["deeds"]["copied"] == 1
 
-    def full(self: Path, body: bytes) -> int:
-        self.touch()
+    def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("ap_remote.atomic.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         ReportFile(file).write(report(), command="copy", source="a", target="b", code=1)
     assert file.read_bytes() == before

@@ -271,7 +271,9 @@ def test_what_failed_is_done_by_resuming_and_nothing_twice(ap, library, photos: 
     assert f"ap transfer resume {only_run(ap)['id']}" in told.stderr
     assert only_run(ap)["state"] == "unfinished"
     broken = False
-    assert "skipped: done by an earlier run of this plan" in ap("transfer", "resume").stdout
+    told = ap("transfer", "resume")
+    assert "skipped: done by an earlier run of this plan" in told.stdout
+    assert f"going on with copy {photos} -> local:Pics" in told.stderr
     assert sorted(sent) == ALL
     assert only_run(ap)["state"] == "finished"
     assert "nothing to go on with" in ap("transfer", "resume", only_run(ap)["id"], code=14).stderr

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
-import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from importlib import util
-from pathlib import Path
 
 import pytest
 
@@ -151,6 +149,13 @@ def test_each_plot_has_a_title_words_for_who_cannot_see_it_and_a_table(parsed: P
         assert attributes["aria-label"]
 
 
+@pytest.mark.parametrize(("size", "told"), [(300, "0.3 KiB"), (5 << 20, "5.0 MiB"), (7 << 30, "7.0 GiB")])
+def test_storage_is_told_in_a_unit_that_fits_it(size: int, told: str) -> None:
+    summary = Summary(now=NOW)
+    summary.add(Entry(path="a.jpg", name="a.jpg", id="a", kind=Kind.FILE, size=size, created=NOW))
+    assert f"up to {told}; 0.0 {told[-3:]} of it" in page.render(summary.library(), title="home:")
+
+
 def test_the_page_is_well_formed_and_its_ids_are_its_own(parsed: Page) -> None:
     assert parsed.within == []
     ids = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
@@ -212,24 +217,6 @@ def test_documents_alone_have_a_page_without_a_timeline() -> None:
     found = Page(page.render(summary.library(), title="local:"))
     assert "a.pdf" in found.text
     assert not list(found.all("svg"))
-
-
-def test_a_page_is_its_owners_and_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = tmp_path / "report.html"
-    target.write_text("older", "utf-8")
-    target.chmod(0o644)
-    page.write("newer", target)
-    assert target.read_text("utf-8") == "newer"
-    assert stat.S_IMODE(target.stat().st_mode) == 0o600
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(page.os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        page.write("newest", target)
-    assert target.read_text("utf-8") == "newer"
-    assert list(tmp_path.iterdir()) == [target]
 
 
 class Pictured:

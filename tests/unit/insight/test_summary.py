@@ -10,7 +10,7 @@ import pytest
 
 from ap_remote.backends.memory import MemoryRemote
 from ap_remote.insight import GROUPINGS, Library, Sort, Summary, summarise
-from ap_remote.model import Entry, Kind, Media, Place
+from ap_remote.model import Entry, Kind, Media, Place, Status
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -35,6 +35,23 @@ def keys(groups) -> dict[str, int]:
 
 ROME = Place(latitude=41.9, longitude=12.5, label="ITA#62#Rome")
 VANCOUVER = Place(latitude=49.28, longitude=-123.12, label="CAN#BC#Vancouver")
+
+
+def test_what_is_in_the_trash_counts_only_where_the_trash_was_listed() -> None:
+    kept = file("Pictures/a.jpg")
+    binned = file(".views/trash/b.jpg", status=Status.TRASHED)
+    folder = Entry(path=".views/trash/old", name="old", id="f", kind=Kind.FOLDER, status=Status.TRASHED)
+    found = library([kept, binned, folder])
+    assert (found.files, found.size, found.folders) == (1, 10, 0)
+    assert [each.path for each in found.largest] == ["Pictures/a.jpg"]
+    assert library([binned, folder], base=".views/trash").files == 1
+
+
+def test_a_photograph_in_two_albums_counts_once() -> None:
+    members = [file(f".views/albums/{album}/a.jpg", id="one", md5="0" * 32) for album in ("Rome", "Best")]
+    found = library(members, base=".views/albums")
+    assert found.files == 1
+    assert not found.duplicates
 
 
 def test_each_file_is_counted_in_every_grouping() -> None:

@@ -115,7 +115,7 @@ def test_a_broken_thumbnail_is_a_grey_tile_that_says_its_type(picture):
     assert page.of("img") == []
     assert "JPG" in page.texts
     assert {"class": "ap-none", "role": "img", "aria-label": "a.jpg"} in page.of("span")
-    assert "1, 1 without a thumbnail" in page.texts
+    assert "1 entry, 1 without a thumbnail" in page.texts
 
 
 @pytest.mark.parametrize("error", [UnsupportedError("no rendition"), UnavailableError("later")])
@@ -142,7 +142,7 @@ def test_no_more_thumbnails_are_fetched_than_are_shown():
 
     assert sorted(asked) == sorted((each.id, 256) for each in entries[:7])
     assert len(_page(shown).of("figure")) == 7
-    assert "7 of 100" in _page(shown).texts
+    assert "7 of 100 entries" in _page(shown).texts
     assert len(shown) == 100
 
 
@@ -164,7 +164,7 @@ def test_folders_are_tiles_for_which_nothing_is_asked():
 
     assert asked == []
     assert "folder" in page.texts
-    assert "1" in page.texts
+    assert "1 entry" in page.texts
 
 
 def test_films_say_how_long_they_are():

@@ -103,7 +103,7 @@ def test_a_plan_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
     def full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ap_remote.organise.plan.os.fsync", full)
+    monkeypatch.setattr("ap_remote.atomic.os.fsync", full)
     with pytest.raises(PlanError, match="No space left"):
         save_plan(plan(account="other"), file)
     assert load_plan(file) == plan()

@@ -232,3 +232,16 @@ async def test_a_side_that_knows_no_md5_is_no_proof() -> None:
 
 def digest(content: bytes) -> str:
     return md5(content).hexdigest()
+
+
+async def test_bytes_that_lie_under_another_path_of_the_account_count_on_request(tmp_path):
+    remote = MemoryRemote()
+    there = await filled(remote, a_jpg=b"aaaa")
+    await remote.put(b"bbbb", "elsewhere/b.jpg")
+    here = written(tmp_path, a_jpg=b"aaaa", b_jpg=b"bbbb", c_jpg=b"cccc")
+    assert {row.path: row.sign for row in (await check(here, there)).rows} == {"a.jpg": "=", "b.jpg": "+", "c.jpg": "+"}
+    report = await check(here, there, elsewhere=True)
+    assert report.held == 1
+    found = {row.path: row for row in report.rows}
+    assert {path: row.sign for path, row in found.items()} == {"a.jpg": "=", "b.jpg": "=", "c.jpg": "+"}
+    assert found["b.jpg"].reason == "held at 'elsewhere/b.jpg'"

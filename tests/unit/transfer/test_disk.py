@@ -3,12 +3,13 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from ap_remote.errors import AlreadyExistsError, IsFileError, NotFoundError, UnsupportedError
+from ap_remote.errors import AlreadyExistsError, ConfigError, IsFileError, NotFoundError, UnsupportedError
 from ap_remote.transfer.disk import Disk
 from ap_remote.transfer.filters import EVERYTHING, Filters
 from ap_remote.transfer.sides import Item
@@ -230,3 +231,26 @@ async def test_progress_is_told_while_a_listing_runs(tmp_path: Path):
     told: list[int] = []
     await disk.listing(EVERYTHING, progress=lambda done, total: told.append(done))
     assert told == [1000, 2000, 2500]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text there")
+async def test_among_named_files_one_that_is_not_utf8_is_told_and_the_others_are_taken(tmp_path: Path):
+    bad = os.fsdecode(b"bad\xff.jpg")
+    fill(tmp_path, "a", "b", "c")
+    (tmp_path / bad).touch()
+    listing = await Disk(tmp_path, only=frozenset({"a", "b", bad})).listing(EVERYTHING)
+    assert [item.path for item in listing.items] == ["a", "b"]
+    assert ["UTF-8" in each.reason for each in listing.unread] == [True]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text there")
+async def test_a_name_that_was_not_asked_for_is_not_complained_of(tmp_path: Path):
+    fill(tmp_path, "a")
+    (tmp_path / os.fsdecode(b"bad\xff.jpg")).touch()
+    assert (await Disk(tmp_path, only=frozenset({"a"})).listing(EVERYTHING)).is_whole
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text there")
+def test_a_root_that_is_not_utf8_is_refused_with_a_sentence(tmp_path: Path):
+    with pytest.raises(ConfigError, match="UTF-8: rename it"):
+        Disk(tmp_path / os.fsdecode(b"bad\xff"))

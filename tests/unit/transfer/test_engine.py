@@ -6,12 +6,20 @@ import hashlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from ap_remote.backends.memory import MemoryRemote
-from ap_remote.errors import AuthenticationError, PlanError, QuotaExceededError, ServiceFullError, UnavailableError
+from ap_remote.errors import (
+    AuthenticationError,
+    OutcomeUnknownError,
+    PlanError,
+    QuotaExceededError,
+    ServiceFullError,
+    UnavailableError,
+)
 from ap_remote.model import NodeId, Status
 from ap_remote.transfer import fetching
 from ap_remote.transfer.account import Account
@@ -347,6 +355,34 @@ async def test_an_outage_of_a_minute_fails_nothing(photos: Disk):
     report = await run_plan(plan, photos, target, patience=Patience(sleep=clock.sleep))
     assert not report.select("failed")
     assert 60 <= clock.now < 90
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+@pytest.mark.parametrize("verb", ["put", "move", "trash"])
+async def test_a_connection_that_breaks_before_the_answer_fails_nothing_and_doubles_nothing(
+    photos: Disk, tmp_path: Path, verb: str, *, arrived: bool
+):
+    remote = MemoryRemote()
+    await remote.put(b"old", "Pictures/a.jpg")
+    await remote.put(b"surplus", "Pictures/surplus.jpg")
+    act, broken = getattr(remote, verb), set[str]()
+
+    async def breaking(*args: Any, **kwargs: Any) -> Any:
+        which = str(args[1] if verb in ("put", "move") else args[0])
+        if which in broken:
+            return await act(*args, **kwargs)
+        broken.add(which)
+        if arrived:
+            await act(*args, **kwargs)
+        raise OutcomeUnknownError("the connection broke")
+
+    setattr(remote, verb, breaking)
+    target = Account(remote, "Pictures")
+    plan = await make_plan("sync", photos, target, options=Options(transfers=1))
+    report = await run_plan(plan, photos, target, patience=Patience(sleep=Clock().sleep))
+    assert broken
+    assert not report.select("failed")
+    assert await held(remote) == {f"Pictures/{path}": data for path, data in inside(photos.root).items()}
 
 
 async def test_a_service_that_stays_away_ends_the_run_and_the_journal_goes_on(photos: Disk, tmp_path: Path):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -180,11 +181,47 @@ async def test_two_that_fetch_one_file_do_not_mix(remote: Broken, tmp_path: Path
     assert file.read_bytes() == DATA
 
 
-async def test_a_disk_without_links_never_overwrites_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def none(*_args: object, **_options: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux is asked for it")
+def test_a_rename_over_nothing_is_one_step_of_which_no_second_name_can_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delattr(os, "link")
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_bytes(b"old")
+    rename_new(old, new)
+    assert names(tmp_path) == ["new"]
+    old.write_bytes(b"other")
+    with pytest.raises(FileExistsError):
+        rename_new(old, new)
+    assert (old.read_bytes(), new.read_bytes()) == (b"other", b"old")
 
-    monkeypatch.setattr(os, "link", none)
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file is renamed there, never linked")
+@pytest.mark.parametrize("edited", [False, True])
+async def test_a_file_whose_partial_name_stayed_is_not_written_to_by_that_name(
+    remote: Broken, tmp_path: Path, *, edited: bool
+):
+    wanted, file, other = await wanted_of(remote), tmp_path / "a.bin", tmp_path / "b.bin"
+    other.write_bytes(b"edited" * BLOCK if edited else DATA)
+    before = other.read_bytes()
+    os.link(other, wanted.partial(file))
+    await fetch(remote, wanted, file, flow=flow())
+    assert (file.read_bytes(), other.read_bytes()) == (DATA, before)
+    assert names(tmp_path) == ["a.bin", "b.bin"]
+    assert not file.samefile(other)
+
+
+def none(*_args: object, **_options: object) -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
+@pytest.mark.parametrize("links", [False, True])
+async def test_a_disk_without_renames_of_one_step_or_links_never_overwrites_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+):
+    monkeypatch.setattr(fetching, "_exclusive_rename", lambda: None)
+    if not links:
+        monkeypatch.setattr(os, "link", none)
     old, new = tmp_path / "old", tmp_path / "new"
     old.write_bytes(b"old")
     rename_new(old, new)
@@ -256,3 +293,15 @@ async def test_an_empty_file_arrives(tmp_path: Path):
     assert wanted.md5 == hashlib.md5(b"").hexdigest()
     await fetch(remote, wanted, tmp_path / "empty", flow=flow(0))
     assert (tmp_path / "empty").read_bytes() == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux'")
+def test_a_full_disk_is_told_with_the_file_that_did_not_fit(tmp_path: Path):
+    wanted, file = Wanted(id="n" * 22, size=9, path="a.bin"), tmp_path / "a.bin"
+    partial = fetching.Partial(wanted, file)
+    partial.hold(b"some bytes")
+    with Path("/dev/full").open("r+b", buffering=0) as full:
+        partial._stream = full
+        with pytest.raises(OSError, match="No space left") as caught:
+            partial.write()
+    assert caught.value.filename == str(file)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -510,3 +511,13 @@ async def test_a_name_that_is_no_text_is_said_and_its_neighbours_are_copied(tmp_
     assert list(wrong(plan)) == ["bad\ufffd.jpg"]
     with pytest.raises(IncompleteListingError, match="UTF-8"):
         await make_plan("sync", Disk(tmp_path), account({}))
+
+
+async def test_what_a_killed_replacement_left_under_its_passing_name_gets_its_own(tmp_path: Path) -> None:
+    new = b"the new content"
+    digest = hashlib.md5(new, usedforsecurity=False).hexdigest()
+    source = tree(tmp_path, {"a.bin": new})
+    remote = MemoryRemote()
+    await remote.put(new, f"a.ap-{digest[:12]}.bin")
+    plan = await make_plan("copy", source, Account(remote, "", label="memory:"))
+    assert [(step.action, step.path) for step in plan.steps] == [("move", "a.bin")]

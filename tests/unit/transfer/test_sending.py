@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from ap_remote.backends.memory import MemoryRemote
 from ap_remote.errors import DuplicateContentError, IntegrityError, PreconditionFailedError
 from ap_remote.model import NodeId, Status
-from ap_remote.transfer.sending import Outgoing, passing_path, send
+from ap_remote.transfer.matching import passing_path
+from ap_remote.transfer.sending import Outgoing, send
 
 
 async def nothing(_: int) -> None:
@@ -40,6 +42,19 @@ async def test_a_file_that_is_written_while_it_is_sent_does_not_stay(tmp_path: P
     assert await trashed(remote) == ["film.mp4"]
 
 
+async def test_a_file_that_is_removed_while_it_is_sent_was_sent_whole_if_its_md5_says_so(tmp_path: Path):
+    file = tmp_path / "film.mp4"
+    file.write_bytes(b"the beginning")
+    remote = Watched(file.unlink)
+    md5 = hashlib.md5(b"the beginning", usedforsecurity=False).hexdigest()
+    entry = await send(remote, Outgoing(file=file, size=13, md5=md5, watch=nothing), "film.mp4")
+    assert (await remote.stat("film.mp4")).id == entry.id
+    file.write_bytes(b"the beginning")
+    with pytest.raises(IntegrityError, match="in the trash"):
+        await send(remote, Outgoing(file=file, size=13, watch=nothing, duplicates="keep"), "other.mp4")
+    assert await trashed(remote) == ["other.mp4"]
+
+
 async def test_in_place_there_is_nothing_to_trash(tmp_path: Path):
     file = tmp_path / "film.mp4"
     file.write_bytes(b"the beginning")
@@ -62,19 +77,19 @@ async def test_another_size_than_planned_is_told_before_a_byte_is_sent(tmp_path:
 @pytest.mark.parametrize(
     ("path", "passing"),
     [
-        ("a.jpg", "a.M.jpg"),
-        ("deep/er/a.b.HEIC", "deep/er/a.b.M.HEIC"),
-        (".hidden", ".hidden.M"),
-        ("no extension", "no extension.M"),
-        ("a.notanextension", "a.notanextension.M"),
+        ("a.jpg", "a.ap-0123456789ab.jpg"),
+        ("deep/er/a.b.HEIC", "deep/er/a.b.ap-0123456789ab.HEIC"),
+        (".hidden", ".hidden.ap-0123456789ab"),
+        ("no extension", "no extension.ap-0123456789ab"),
+        ("a.notanextension", "a.notanextension.ap-0123456789ab"),
     ],
 )
 def test_a_passing_name_keeps_what_tells_the_kind(path: str, passing: str):
-    assert passing_path(path, "M") == passing
+    assert passing_path(path, "0123456789abcdef") == passing
 
 
 def test_a_passing_name_is_never_too_long():
-    assert len(passing_path("x" * 256, "ap-12345678-100")) <= 256
+    assert len(passing_path("x" * 256, "0123456789abcdef")) <= 256
 
 
 async def test_bytes_that_only_the_bin_holds_are_sent_again(tmp_path: Path):

@@ -9,7 +9,7 @@ from hashlib import md5
 import pytest
 
 from ap_remote.errors import ConfigError
-from ap_remote.transfer.sums import parse_sums, read_sums, sum_line
+from ap_remote.transfer.sums import parse_sums, read_sums
 
 ONE = md5(b"one").hexdigest()
 TWO = md5(b"two").hexdigest()
@@ -21,22 +21,26 @@ def test_both_forms_of_md5sum_are_read() -> None:
 
 
 def test_names_with_line_breaks_and_backslashes_come_back() -> None:
-    assert sum_line("a\\b\nc\r", ONE) == f"\\{ONE}  a\\\\b\\nc\\r"
-    assert parse_sums(sum_line("a\\b\nc\r", ONE)) == {"a\\b\nc\r": ONE}
+    assert parse_sums(f"\\{ONE}  a\\\\b\\nc\\r") == {"a\\b\nc\r": ONE}
     assert parse_sums(f"{ONE}  a\\nb") == {"a\\nb": ONE}
 
 
 @pytest.mark.skipif(shutil.which("md5sum") is None, reason="this system has no md5sum")
-def test_md5sum_itself_reads_what_we_write_and_we_what_it_writes(tmp_path) -> None:
+def test_what_md5sum_itself_writes_is_read(tmp_path) -> None:
     for name in ("plain.txt", "two  blanks", "back\\slash", "line\nbreak", "*star"):
         (tmp_path / name).write_bytes(name.encode())
     names = sorted(file.name for file in tmp_path.iterdir())
     theirs = subprocess.run(["md5sum", "--", *names], cwd=tmp_path, capture_output=True, check=True).stdout
     expected = {name: md5(name.encode()).hexdigest() for name in names}
-    assert parse_sums(theirs.decode()) == expected
-    (tmp_path / "sums").write_text("".join(f"{sum_line(name, digest)}\n" for name, digest in expected.items()))
-    assert subprocess.run(["md5sum", "--check", "--strict", "sums"], cwd=tmp_path, check=False).returncode == 0
+    (tmp_path / "sums").write_bytes(theirs)
     assert read_sums(tmp_path / "sums") == expected
+
+
+def test_sums_of_other_kinds_are_read_as_they_are_told() -> None:
+    assert parse_sums(f"{'AB' * 20}  a", digits=40) == {"a": "ab" * 20}
+    assert parse_sums("PyC-_w==  a", digits=None) == {"a": "PyC-_w=="}
+    with pytest.raises(ConfigError, match="40 hexadecimal digits"):
+        parse_sums(f"{ONE}  a", digits=40)
 
 
 @pytest.mark.parametrize(
