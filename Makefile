@@ -30,7 +30,7 @@ demo: .venv/stamp ## Do the main job on real photographs (PHOTOS=~/Pictures uses
 
 .PHONY: test
 test: .venv/stamp ## Run the whole suite (ARGS=… goes to pytest)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: format lint types imports
 format: .venv/stamp ## Format the code
