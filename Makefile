@@ -59,7 +59,7 @@ build/interop-venv/stamp: tests/interop/requirements.txt .venv/stamp
 
 .PHONY: interop
 interop: build/interop-venv/stamp ## Run clients that other people wrote against the local service
-	$(BIN)/python -m pytest tests/interop $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/interop $(ARGS)
 
 .PHONY: fuse
 fuse: ## Install libfuse for the tests of `ap mount` (root on Debian; elsewhere install fuse3 yourself)
