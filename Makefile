@@ -66,7 +66,7 @@ fuse: ## Install libfuse for the tests of `ap mount` (root on Debian; elsewhere 
 	ldconfig -p | grep -q libfuse || { apt-get update -qq && apt-get install -y -qq fuse3 >/dev/null; }
 
 .PHONY: check
-check: lint types imports test wheel interop ## What CI runs
+check: lint types imports test wheel interop demo ## What CI runs
 
 .PHONY: bench
 bench: .venv/stamp ## Measure; prints JSON lines
