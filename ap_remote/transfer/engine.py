@@ -175,19 +175,7 @@ class _Run:
         flow = Flow(step.path, step.size, self._bandwidth, self._meter)
         if not quiet:
             self._meter.begin(step.path, step.size)
-
-        async def attempt() -> Outcome:
-            flow.restart()
-            return await act(number, step, flow)
-
-        try:
-            outcome = await self._patience.bear(attempt)
-        except DuplicateContentError as exc:
-            outcome = Outcome("skipped", "", str(exc))
-        except (RemoteError, OSError) as exc:
-            if self._patience.is_out(exc):
-                raise
-            outcome = Outcome("failed", "", sentence(exc))
+        outcome = await tried(self._patience, flow, lambda: act(number, step, flow))
         self._close(number, step, outcome, quiet=quiet)
 
     def _close(self, number: int, step: Step, outcome: Outcome, *, quiet: bool = False) -> None:
@@ -309,6 +297,28 @@ def place_of(side: Side, path: str) -> str:
     if isinstance(side, Disk):
         return str(side.file(path))
     return side.path(path) if isinstance(side, Account) else join(side.label, path)
+
+
+async def tried(patience: Patience, flow: Flow, attempt: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    """Make an attempt at one file, again where the service was away, and return what became of it.
+
+    Raises:
+        RemoteError: what ends a whole run, such as a login that has ended.
+        OSError: the same, such as a full disk.
+    """
+
+    async def anew() -> Outcome:
+        flow.restart()
+        return await attempt()
+
+    try:
+        return await patience.bear(anew)
+    except DuplicateContentError as exc:
+        return Outcome("skipped", "", str(exc))
+    except (RemoteError, OSError) as exc:
+        if patience.is_out(exc):
+            raise
+        return Outcome("failed", "", sentence(exc))
 
 
 def sentence(error: BaseException) -> str:

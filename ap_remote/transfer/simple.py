@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ap_remote.errors import AlreadyExistsError, DuplicateContentError, RemoteError
+from ap_remote.errors import AlreadyExistsError
 from ap_remote.model import Kind, NodeId
 from ap_remote.remote.features import SupportsAssets
 from ap_remote.remote.paths import check_name, components, join, normalise
 from ap_remote.transfer.bandwidth import Bandwidth, Flow
 from ap_remote.transfer.carrying import ALREADY, Outcome
 from ap_remote.transfer.disk import Disk
-from ap_remote.transfer.engine import sentence
+from ap_remote.transfer.engine import tried
 from ap_remote.transfer.fetching import Wanted, fetch
 from ap_remote.transfer.hashing import md5_of
 from ap_remote.transfer.localnames import distinct, local_name
@@ -159,19 +159,7 @@ class _Jobs:
     async def do(self, source: str, target: str, size: int, attempt: Callable[[Flow], Awaitable[Outcome]]) -> Row:
         flow = Flow(source, size, self._bandwidth, self._meter)
         self._meter.begin(source, size)
-
-        async def act() -> Outcome:
-            flow.restart()
-            return await attempt(flow)
-
-        try:
-            outcome = await self._patience.bear(act)
-        except DuplicateContentError as exc:
-            outcome = Outcome("skipped", "", str(exc))
-        except (RemoteError, OSError) as exc:
-            if self._patience.is_out(exc):
-                raise
-            outcome = Outcome("failed", "", sentence(exc))
+        outcome = await tried(self._patience, flow, lambda: attempt(flow))
         row = Row(
             source=source,
             target=target,
