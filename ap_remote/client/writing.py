@@ -17,14 +17,11 @@ from ap_remote.client.ids import GoneWarning, ids_of
 from ap_remote.client.options import leftover
 from ap_remote.client.table import Table
 from ap_remote.errors import (
-    AuthenticationError,
     BatchError,
     ConfigError,
     NotFoundError,
     NotInTrashError,
     RemoteError,
-    StoreError,
-    UnavailableError,
 )
 from ap_remote.model import NodeId, Outcome
 from ap_remote.query import matches, parse_nodes
@@ -35,7 +32,7 @@ from ap_remote.transfer.bandwidth import Bandwidth, Flow
 from ap_remote.transfer.engine import sentence
 from ap_remote.transfer.hashing import md5_of
 from ap_remote.transfer.localnames import local_name
-from ap_remote.transfer.pool import run_all
+from ap_remote.transfer.pool import Patience, run_all
 from ap_remote.transfer.report import SilentMeter
 from ap_remote.transfer.simple import bring
 
@@ -150,11 +147,12 @@ class Writing(Table, Folders):
         ids, folder = ids_of(node_ids), Path(out).expanduser()
         folder.mkdir(parents=True, exist_ok=True)
         gone: dict[str, NotFoundError] = {}
+        patience = Patience()
 
         async def one(node_id: str) -> tuple[Row, ...]:
             try:
                 entry = await self._remote.stat(NodeId(node_id))
-                return await self._fetch(entry, folder, naming, overwrite=overwrite, films=films)
+                return await self._fetch(entry, folder, naming, patience, overwrite=overwrite, films=films)
             except NotFoundError as exc:
                 gone[node_id] = exc
                 return ()
@@ -284,7 +282,7 @@ class Writing(Table, Folders):
             self._kept.pop(each, None)
 
     async def _fetch(
-        self, entry: Entry, folder: Path, naming: Naming, *, overwrite: bool, films: bool
+        self, entry: Entry, folder: Path, naming: Naming, patience: Patience, *, overwrite: bool, films: bool
     ) -> tuple[Row, ...]:
         """Bring one node into *folder* under the name that *naming* gives it."""
         remote = self._remote
@@ -298,13 +296,10 @@ class Writing(Table, Folders):
         if films and entry.is_live and isinstance(remote, SupportsAssets):
             parts += await remote.assets(NodeId(entry.id))
         named = [(each, folder / local_name(f"{entry.id}_{each.name}")) for each in parts]
-        return tuple([await _one_file(remote, each, file, overwrite=overwrite) for each, file in named])
+        return tuple([await _one_file(remote, each, file, patience, overwrite=overwrite) for each, file in named])
 
 
-_FATAL: Final = (AuthenticationError, StoreError, UnavailableError)
-
-
-async def _one_file(remote: Remote, entry: Entry, file: Path, *, overwrite: bool) -> Row:
+async def _one_file(remote: Remote, entry: Entry, file: Path, patience: Patience, *, overwrite: bool) -> Row:
     """Bring one file to a place of its own, unless it is there.
 
     Raises:
@@ -316,10 +311,12 @@ async def _one_file(remote: Remote, entry: Entry, file: Path, *, overwrite: bool
 
     flow = Flow(entry.path, entry.size, Bandwidth(None), SilentMeter())
     try:
-        outcome = await bring(remote, entry, file, flow=flow, overwrite=overwrite)
-    except (NotFoundError, *_FATAL):
+        outcome = await patience.bear(lambda: bring(remote, entry, file, flow=flow, overwrite=overwrite))
+    except NotFoundError:
         raise
     except (RemoteError, OSError) as exc:
+        if patience.is_out(exc):
+            raise
         return row("failed", reason=sentence(exc))
     return row(*outcome)
 
