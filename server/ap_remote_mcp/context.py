@@ -19,6 +19,8 @@ from ap_remote.errors import NotFoundError, RemoteError, UnsupportedError
 from ap_remote.model import NodeId
 from ap_remote.remote.features import SupportsThumbnails
 from ap_remote_mcp.errors import Code, CodedError, coded
+from ap_remote_mcp.jobs import Jobs, Kind
+from ap_remote_mcp.journal import Journal
 from ap_remote_mcp.policy.abilities import PROVIDED, Ability
 from ap_remote_mcp.policy.budget import Budget, BudgetSpentError
 from ap_remote_mcp.policy.limits import Limits
@@ -30,7 +32,8 @@ from ap_remote_mcp.results.pictures import shrink
 from ap_remote_mcp.results.text import clean, mask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from ap_remote.model import Entry, Facet
     from ap_remote.remote.base import Category, Remote
@@ -58,6 +61,8 @@ class App:
         account: str,
         limits: Limits,
         key: bytes | None = None,
+        home: Path | None = None,
+        kinds: Mapping[str, Kind] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.remote = remote
@@ -68,6 +73,10 @@ class App:
         self.clock = clock
         self.cursors = Seal(key or process_key(), f"cursor:{self.account}")
         self.plans = Plans(self.account, seconds=limits.plan_seconds, clock=clock)
+        self.home = home
+        """The account's folder, where the journal and the jobs are kept; ``None`` keeps them for this process."""
+        self.journal = Journal(None if home is None else home / "mcp-journal", clock)
+        self.jobs = Jobs(None if home is None else home / "mcp-jobs", kinds or {}, clock)
         self.changes = Budget(limits.changes_per_day, clock=clock)
         self.pixels = Budget(limits.pixels_per_day, clock=clock)
         self.turn = anyio.Lock()

@@ -32,6 +32,7 @@ from ap_remote_mcp.tools.catalogue import gate_of, tools
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
+    from pathlib import Path
 
     from ap_remote.config import Settings
     from ap_remote.remote.base import Remote
@@ -79,6 +80,7 @@ def build_server(
     account: str = "",
     limits: Limits | None = None,
     key: bytes | None = None,
+    home: Path | None = None,
 ) -> MCPServer[App]:
     """Return a server over a remote; whoever made the remote closes it.
 
@@ -89,16 +91,18 @@ def build_server(
         account: how the account is called, when not by the remote's name.
         limits: other bounds than the usual ones.
         key: seals cursors; without one they end with the process.
+        home: the account's folder, for the journal and the jobs; without one they end with the process.
 
     Raises:
         ConfigError: *allow* has an unknown word.
     """
     allowed = parse(allow)
-    app = App(remote, index=index, allowed=allowed, account=account, limits=limits or Limits(), key=key)
+    app = App(remote, index=index, allowed=allowed, account=account, limits=limits or Limits(), key=key, home=home)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[App]) -> AsyncIterator[App]:
-        yield app
+        async with app.jobs.serving():
+            yield app
 
     server = PhotoServer(
         NAME,
@@ -138,6 +142,7 @@ async def _serve(spec: str | None, settings: Settings, allow: frozenset[str], ad
             allow=allow,
             account=name,
             key=kept_key(settings.folder(name) / _KEPT_KEY),
+            home=settings.folder(name),
         )
         if address is None:
             await server.run_stdio_async()

@@ -1,14 +1,15 @@
 """Permissions to change exactly these entries, as they were when they were shown.
 
-A plan is handed out with a preview and must come back to be applied. It is bound to the action, the account, the ids
-in their order and their versions; it expires, dies with the process and can be used once.
+A plan is handed out with a preview and must come back to be applied. It is bound to the action and its other
+arguments, the account, the caller, the ids in their order and their versions; it expires, dies with the process and can
+be used once.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -43,32 +44,57 @@ class Plans:
         self._clock = clock
         self._used: dict[str, int] = {}
 
-    def issue(self, action: str, versions: Mapping[str, int]) -> tuple[str, float]:
-        """Return a plan for *action* on these ids, and the Unix time at which it expires."""
+    def issue(
+        self, action: str, versions: Mapping[str, int], *, who: str = "", bound: Mapping[str, Any] | None = None
+    ) -> tuple[str, float]:
+        """Return a plan for *action* on these ids, and the Unix time at which it expires.
+
+        Args:
+            action: what may be done.
+            versions: the entries' ids, each with its version.
+            who: the caller, to whom alone the plan is of use.
+            bound: the action's other arguments.
+        """
         expires = int(self._clock() + self._seconds)
-        plan = _Plan(action, self._digest(action, versions), expires, secrets.token_urlsafe(9))
+        plan = _Plan(action, self._digest(action, versions, who, bound), expires, secrets.token_urlsafe(9))
         return self._seal.close(msgspec.json.encode(plan)), float(expires)
 
-    def check(self, token: str, action: str, versions: Mapping[str, int]) -> None:
+    def check(
+        self,
+        token: str,
+        action: str,
+        versions: Mapping[str, int],
+        *,
+        who: str = "",
+        bound: Mapping[str, Any] | None = None,
+    ) -> None:
         """Make sure that *token* permits *action* on exactly these ids in these versions.
 
         Raises:
             PlanRefusedError: it does not.
         """
-        self._open(token, action, versions)
+        self._open(token, action, self._digest(action, versions, who, bound))
 
-    def use(self, token: str, action: str, versions: Mapping[str, int]) -> None:
+    def use(
+        self,
+        token: str,
+        action: str,
+        versions: Mapping[str, int],
+        *,
+        who: str = "",
+        bound: Mapping[str, Any] | None = None,
+    ) -> None:
         """Check *token* and make it worthless from now on.
 
         Raises:
             PlanRefusedError: as for :meth:`check`.
         """
-        plan = self._open(token, action, versions)
+        plan = self._open(token, action, self._digest(action, versions, who, bound))
         now = self._clock()
         self._used = {nonce: expires for nonce, expires in self._used.items() if expires > now}
         self._used[plan.nonce] = plan.expires
 
-    def _open(self, token: str, action: str, versions: Mapping[str, int]) -> _Plan:
+    def _open(self, token: str, action: str, digest: str) -> _Plan:
         try:
             plan = msgspec.json.decode(self._seal.open(token), type=_Plan)
         except (BrokenSealError, msgspec.DecodeError):
@@ -79,10 +105,10 @@ class Plans:
             raise PlanRefusedError("it was used already")
         if plan.action != action:
             raise PlanRefusedError(f"it was made for {plan.action}")
-        if plan.digest != self._digest(action, versions):
-            raise PlanRefusedError("the ids differ from the preview's, or an entry changed since")
+        if plan.digest != digest:
+            raise PlanRefusedError("the ids or arguments differ from the preview's, or an entry changed since")
         return plan
 
-    def _digest(self, action: str, versions: Mapping[str, int]) -> str:
-        bound = msgspec.json.encode([self._account, action, list(versions.items())])
-        return Seal(b"", "digest").close(bound)[:22]
+    def _digest(self, action: str, versions: Mapping[str, int], who: str, bound: Mapping[str, Any] | None) -> str:
+        everything = [self._account, who, action, list(versions.items()), sorted((bound or {}).items())]
+        return Seal(b"", "digest").close(msgspec.json.encode(everything))[:22]

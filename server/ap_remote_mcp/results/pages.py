@@ -77,6 +77,7 @@ class Preview(msgspec.Struct, kw_only=True, omit_defaults=True):
     newest: str = ""
     favorites: int = 0
     samples: list[Item] = []
+    warnings: list[str] = []
 
 
 class Skipped(msgspec.Struct, kw_only=True):

@@ -11,7 +11,6 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
-from contextvars import ContextVar
 from functools import wraps
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
@@ -26,40 +25,13 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetad
 from mcp.types import CallToolResult, ContentBlock, ImageContent, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import PrivateAttr
 
+from ap_remote_mcp import deadline
 from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
 
 Run = Callable[..., Awaitable[Any]]
 _BROKEN: Final = "Do not retry; tell the person to look into the server's log."
 _UNPUBLISHED: Final = frozenset({"title", "minLength", "maxLength", "pattern"})
-_scope: ContextVar[_Clock] = ContextVar("scope")
-
-
-class _Clock:
-    """The deadline of one call: a person's time to answer first, then the tool's own."""
-
-    def __init__(self, scope: anyio.CancelScope) -> None:
-        self.scope = scope
-        self.begun = False
-        self.writing = False
-
-    def begin(self, seconds: float) -> None:
-        """Give the body of the tool its time."""
-        self.begun = True
-        self.scope.deadline = anyio.current_time() + seconds
-
-    def late(self) -> CodedError:
-        """Return what is true when the time is over."""
-        if self.writing:
-            return CodedError(Code.OUTCOME_UNKNOWN, "The change was begun and did not end in time")
-        if self.begun:
-            return CodedError(Code.BUSY, "The call took too long and was given up; nothing was changed")
-        return CodedError(Code.DECLINED, "Nobody answered the question in time")
-
-
-def writing() -> None:
-    """Say that from here on the running call may have changed something."""
-    _scope.get().writing = True
 
 
 class Blocks(list[ContentBlock]):
@@ -105,10 +77,10 @@ class StructTool(Tool):
             raise CodedError(Code.BAD_ARGUMENT, f"{self.name}: {exc}") from None
         asks = app.limits.question_seconds if self.resolved_params else app.limits.call_seconds
         with anyio.move_on_after(asks) as scope:
-            clock = _Clock(scope)
-            token = _scope.set(clock)
+            time = deadline.Deadline(scope)
             try:
-                return await super().run(arguments, context, convert_result=convert_result)
+                with time.holding():
+                    return await super().run(arguments, context, convert_result=convert_result)
             except UnexpectedToolError as exc:
                 # The SDK logs what it wraps, with its traceback; nothing of it reaches the client.
                 raise UnexpectedToolError(str(CodedError(Code.UNAVAILABLE, "The server failed", _BROKEN))) from exc
@@ -116,9 +88,7 @@ class StructTool(Tool):
                 if isinstance(exc.__cause__, CodedError):
                     raise exc.__cause__ from None
                 raise CodedError(Code.DECLINED, "The answer to the question was none that counts") from exc
-            finally:
-                _scope.reset(token)
-        raise clock.late()
+        raise time.late()
 
 
 def make(fn: Run, *, title: str, annotations: ToolAnnotations) -> StructTool:
@@ -167,7 +137,7 @@ def _timed(fn: Run, context_kwarg: str) -> Run:
     @wraps(fn)
     async def body(**arguments: Any) -> Any:
         app: App = arguments[context_kwarg].request_context.lifespan_context
-        _scope.get().begin(app.limits.call_seconds)
+        deadline.begin(app.limits.call_seconds)
         with app.speaking():
             async with app.turn:
                 return await fn(**arguments)

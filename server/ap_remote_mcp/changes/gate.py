@@ -1,0 +1,161 @@
+"""The one gate through which every change goes.
+
+Nothing changes without a plan from a preview of exactly these entries, in these versions, with these arguments, for
+this caller. Where the client can put questions to a person, the person answers as well. Before the change the journal
+is written; after it the result is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult
+from pydantic import BaseModel, Field
+
+from ap_remote.errors import RemoteError
+from ap_remote_mcp.changes.proposal import Effect, Proposal
+from ap_remote_mcp.context import App
+from ap_remote_mcp.errors import Code, CodedError
+from ap_remote_mcp.policy.plans import PlanRefusedError
+from ap_remote_mcp.principal import caller
+from ap_remote_mcp.results.pages import Change, Preview
+
+if TYPE_CHECKING:
+    from ap_remote.model import Entry
+
+Propose = Callable[[App], Awaitable[Proposal]]
+Apply = Callable[[App, Proposal], Awaitable[Effect]]
+Holds = Callable[["Entry", Proposal], bool]
+
+
+class Deed(NamedTuple):
+    """How a proposal is carried out, and how one sees that it was.
+
+    Attributes:
+        apply: changes the library; it calls :func:`ap_remote_mcp.deadline.writing` before its first request.
+        holds: whether an entry, read back, is as it should be now.
+    """
+
+    apply: Apply
+    holds: Holds
+
+
+class Sure(BaseModel):
+    """A person's answer; elicitation takes pydantic models only."""
+
+    confirm: bool = Field(description="Yes, do it")
+
+
+async def ask(ctx: Context[App], plan: str, propose: Propose) -> Sure | Elicit[Sure]:
+    """Put the question of a proposal to the person, if there is a plan that permits it and somebody to ask."""
+    if not plan or not can_ask(ctx):
+        return Sure(confirm=False)
+    app: App = ctx.request_context.lifespan_context
+    with app.speaking():
+        async with app.turn:
+            proposal = await propose(app)
+    permit(app, proposal, plan)
+    return Elicit(proposal.question, Sure)
+
+
+async def change(ctx: Context[App], plan: str, sure: ElicitationResult[Sure], propose: Propose, deed: Deed) -> Change:
+    """Return the preview of a change with its plan; or, with the plan, make the change.
+
+    Args:
+        ctx: of the call.
+        plan: from the preview; ``""`` for a preview.
+        sure: the person's answer, where one could be asked.
+        propose: looks at the library and says what would change.
+        deed: does it.
+    """
+    app: App = ctx.request_context.lifespan_context
+    proposal = await propose(app)
+    if not plan:
+        return previewed(app, proposal)
+    permit(app, proposal, plan)
+    if can_ask(ctx) and not (isinstance(sure, AcceptedElicitation) and sure.data.confirm):
+        use(app, proposal, plan)
+        raise CodedError(Code.DECLINED, "The person said no")
+    return await applied(app, proposal, plan, deed)
+
+
+def can_ask(ctx: Context[App]) -> bool:
+    """Whether the client shows forms to a person."""
+    capabilities = ctx.client_capabilities
+    elicitation = capabilities.elicitation if capabilities is not None else None
+    return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+
+
+def permit(app: App, proposal: Proposal, plan: str) -> None:
+    """Make sure that a plan permits a proposal.
+
+    Raises:
+        CodedError: it does not.
+    """
+    try:
+        app.plans.check(plan, proposal.action, proposal.versions, who=caller(), bound=proposal.bound)
+    except PlanRefusedError as exc:
+        raise CodedError(Code.PLAN_STALE, f"The plan permits nothing: {exc.reason}") from exc
+
+
+def use(app: App, proposal: Proposal, plan: str) -> None:
+    """Make a plan worthless from now on."""
+    try:
+        app.plans.use(plan, proposal.action, proposal.versions, who=caller(), bound=proposal.bound)
+    except PlanRefusedError as exc:
+        raise CodedError(Code.PLAN_STALE, f"The plan permits nothing: {exc.reason}") from exc
+
+
+def previewed(app: App, proposal: Proposal) -> Change:
+    """Return what would happen, and the plan that permits it."""
+    if not proposal.entries and not proposal.bound.get("stands_alone"):
+        return Change(
+            action=proposal.action, preview=Preview(count=0), skipped=list(proposal.skipped), note="nothing to do"
+        )
+    token, expires = app.plans.issue(proposal.action, proposal.versions, who=caller(), bound=proposal.bound)
+    return Change(
+        action=proposal.action,
+        preview=proposal.preview(),
+        plan=token,
+        expires=app.time_of(expires) + "Z",
+        skipped=list(proposal.skipped),
+        note="nothing was changed; show this to the person, then repeat the call with plan",
+    )
+
+
+async def applied(app: App, proposal: Proposal, plan: str, deed: Deed) -> Change:
+    """Spend the plan, write the journal, make the change, and look at what came of it."""
+    app.spend(app.changes, len(proposal.entries) if proposal.cost is None else proposal.cost, "changes")
+    use(app, proposal, plan)
+    op_id = app.journal.begin(proposal.action, caller(), proposal.before, proposal.bound)
+    effect = await deed.apply(app, proposal)
+    app.journal.end(op_id, effect.done, effect.made)
+    app.forget_counts()
+    verified, note = await read_back(app, proposal, effect, deed.holds)
+    skipped = [*proposal.skipped, *effect.refused]
+    app.audit(proposal.action, op_id, done=len(effect.done), skipped=len(skipped))
+    until = ""
+    if proposal.undo_days is not None and effect.done:
+        until = (datetime.fromtimestamp(app.clock(), UTC) + timedelta(days=proposal.undo_days)).date().isoformat()
+    return Change(
+        action=proposal.action,
+        op_id=op_id,
+        done=len(effect.done),
+        skipped=skipped,
+        verified=verified,
+        undo_until=until,
+        note="; ".join(each for each in (effect.note, note) if each),
+    )
+
+
+async def read_back(app: App, proposal: Proposal, effect: Effect, holds: Holds) -> tuple[int, str]:
+    """Count the entries that are now as they should be."""
+    try:
+        entries, _ = await app.entries(effect.done, fresh=True)
+    except RemoteError:
+        return 0, "the service accepted the change, but it could not be read back"
+    verified = sum(holds(entry, proposal) for entry in entries)
+    complete = verified == len(effect.done)
+    return verified, "" if complete else "some entries do not show the change yet; check with photos_get"

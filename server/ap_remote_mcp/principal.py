@@ -1,0 +1,42 @@
+"""Who calls, and what that caller may do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mcp.server.auth.middleware.auth_context import get_access_token
+
+from ap_remote_mcp.errors import Code, CodedError
+from ap_remote_mcp.policy.abilities import Ability
+
+LOCAL: Final = "local"
+"""The person who started the server: over standard input, or on the loopback without tokens."""
+READ: Final = "photos:read"
+"""The scope without which a token opens nothing."""
+
+
+def caller() -> str:
+    """Return who makes the running request, as plans, jobs and the journal bind to it."""
+    token = get_access_token()
+    if token is None:
+        return LOCAL
+    return f"{token.client_id}/{token.subject}" if token.subject else token.client_id
+
+
+def scope_of(ability: Ability | None) -> str:
+    """Return the scope that a token needs for the tools of an ability; ``None`` is reading."""
+    return READ if ability is None else f"photos:{ability}"
+
+
+def permit(ability: Ability | None) -> None:
+    """Make sure that the caller's token has the scope for an ability. Without tokens everything started is allowed.
+
+    Raises:
+        CodedError: it has not.
+    """
+    token = get_access_token()
+    wanted = scope_of(ability)
+    if token is not None and wanted not in token.scopes:
+        raise CodedError(
+            Code.BLOCKED, f"The token lacks the scope {wanted}", "Tell the person; do not retry with this token."
+        )

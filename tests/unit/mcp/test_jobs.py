@@ -1,0 +1,154 @@
+"""Jobs: they outlive the call, the client and the server, and belong to who began them."""
+
+from __future__ import annotations
+
+import anyio
+import msgspec
+import pytest
+
+from ap_remote.errors import CorruptStoreError, NotFoundError
+from ap_remote_mcp.jobs import JobRecord, Jobs, Kind
+
+
+class Counting:
+    """Work in steps that a test lets through one by one; it goes on where its record says it was."""
+
+    def __init__(self, steps=3):
+        self.steps = steps
+        self.may, self.did = anyio.Semaphore(0), []
+
+    async def __call__(self, job):
+        for number in range(job.record.done, self.steps):
+            await self.may.acquire()
+            self.did.append(number)
+            job.report(number + 1, self.steps)
+            job.keep()
+        return {"counted": self.steps}
+
+
+def jobs(folder, work, *, resumes=True, now=lambda: 1000.0):
+    return Jobs(folder, {"count": Kind(work, resumes)}, now)
+
+
+@pytest.fixture(params=["kept", "passing"])
+def folder(request, tmp_path):
+    return tmp_path / "jobs" if request.param == "kept" else None
+
+
+async def test_a_job_goes_on_after_the_call_that_began_it_and_can_be_waited_for(folder):
+    work = Counting()
+    book = jobs(folder, work)
+    async with book.serving():
+        job_id = book.start("count", "local", {"what": "sheep"}).record.job_id
+        assert (await book.wait(job_id, "local", 0.01)).state == "running"
+        for _ in range(3):
+            work.may.release()
+        ended = await book.wait(job_id, "local", 5)
+        assert (ended.state, ended.done, ended.total, ended.result) == ("done", 3, 3, {"counted": 3})
+        assert ended.arguments == {"what": "sheep"}
+        assert [each.job_id for each in book.all("local")] == [job_id]
+
+
+async def test_somebody_elses_job_is_as_unknown_as_none(folder):
+    work = Counting()
+    book = jobs(folder, work)
+    async with book.serving():
+        job_id = book.start("count", "alice", {}).record.job_id
+        assert book.get(job_id, "bob") is None
+        assert await book.wait(job_id, "bob", 0.01) is None
+        assert book.cancel(job_id, "bob") is None
+        assert book.all("bob") == []
+        assert book.get(job_id, "alice").state == "running"
+
+
+async def test_a_cancelled_job_stops_and_says_so(folder):
+    book = jobs(folder, Counting())
+    async with book.serving():
+        job_id = book.start("count", "local", {}).record.job_id
+        await anyio.lowlevel.checkpoint()
+        book.cancel(job_id, "local")
+        assert (await book.wait(job_id, "local", 5)).state == "cancelled"
+
+
+async def test_a_new_server_takes_up_what_the_last_one_left(tmp_path):
+    first, second = Counting(), Counting()
+    book = jobs(tmp_path, first)
+    async with book.serving():
+        running = book.start("count", "local", {})
+        first.may.release()
+        while not first.did:
+            await anyio.lowlevel.checkpoint()
+    job_id = running.record.job_id
+    again = jobs(tmp_path, second)
+    async with again.serving():
+        second.may.release()
+        second.may.release()
+        assert (await again.wait(job_id, "local", 5)).state == "done"
+    assert (first.did, second.did) == ([0], [1, 2])
+
+
+async def test_work_that_cannot_be_taken_up_is_called_interrupted(tmp_path):
+    async with jobs(tmp_path, Counting(), resumes=False).serving() as _:
+        pass
+    book = jobs(tmp_path, Counting(), resumes=False)
+    async with book.serving():
+        job_id = book.start("count", "local", {}).record.job_id
+    async with jobs(tmp_path, Counting(), resumes=False).serving():
+        pass
+    assert jobs(tmp_path, Counting()).get(job_id, "local").state == "interrupted"
+
+
+async def test_two_servers_do_not_run_one_job(tmp_path):
+    here, there = Counting(), Counting()
+    mine, theirs = jobs(tmp_path, here), jobs(tmp_path, there)
+    async with mine.serving():
+        job_id = mine.start("count", "local", {}).record.job_id
+        async with theirs.serving():
+            assert theirs.get(job_id, "local").state == "running"
+            for _ in range(3):
+                here.may.release()
+                there.may.release()
+            assert (await mine.wait(job_id, "local", 5)).state == "done"
+            assert theirs.get(job_id, "local").state == "done"
+    assert there.did == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(NotFoundError("Pictures/x"), "[not_found]"), (RuntimeError("CANARY secret"), "[unavailable] The server failed")],
+)
+async def test_a_job_that_fails_says_why_in_the_words_of_the_tools(folder, error, said, caplog):
+    async def broken(job):
+        raise error
+
+    book = jobs(folder, broken)
+    async with book.serving():
+        job_id = book.start("count", "local", {}).record.job_id
+        ended = await book.wait(job_id, "local", 5)
+    assert ended.state == "failed"
+    assert ended.note.startswith(said)
+    assert "CANARY" not in ended.note
+
+
+async def test_old_jobs_are_forgotten(tmp_path):
+    old = JobRecord(
+        job_id="a" * 32, kind="count", who="local", begun=0, arguments={}, state="done", ended=1000.0 - 8 * 86_400
+    )
+    (tmp_path / f"{old.job_id}.job.json").write_bytes(msgspec.json.encode(old))
+    book = jobs(tmp_path, Counting())
+    async with book.serving():
+        assert book.get(old.job_id, "local") is None
+
+
+@pytest.mark.parametrize("job_id", ["", "../../etc/passwd", "A" * 32, "a" * 31, "é" * 32])
+async def test_an_id_that_no_job_has_names_no_file(tmp_path, job_id):
+    assert jobs(tmp_path, Counting()).get(job_id, "local") is None
+
+
+async def test_a_broken_file_is_said_to_be_one_when_it_is_asked_for_and_stops_nothing(tmp_path, caplog):
+    (tmp_path / f"{'a' * 32}.job.json").write_bytes(b"{")
+    book = jobs(tmp_path, Counting())
+    async with book.serving():
+        with pytest.raises(CorruptStoreError):
+            book.get("a" * 32, "local")
+    assert "cannot be read" in caplog.text
