@@ -43,7 +43,10 @@ _log: Final = logging.getLogger(__name__)
 AUDIT: Final = logging.getLogger("ap_remote_mcp.audit")
 """Gets a line for every change."""
 
-_ADDS: Final = {Ability.TRASH: "start with --allow trash: photos_trash, photos_restore"}
+_ADDS: Final = {
+    Ability.ORGANISE: "start with --allow organise: photos_move, photos_album, photos_mark, photos_person",
+    Ability.TRASH: "start with --allow trash: photos_trash, photos_restore",
+}
 _LATER: Final = "comes later: the word is accepted and adds no tool yet"
 _FRESH: Final = 300.0
 """Seconds for which counts of the whole library are used again."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import secrets
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 import anyio
@@ -147,10 +146,15 @@ class Jobs:
         record = running.record if running is not None else self._ended.get(job_id) or self._read(job_id)
         return record if record is not None and record.who == who else None
 
+    def running(self, job_id: str, who: str) -> Running | None:
+        """Return a job of this caller that runs here."""
+        running = self._running.get(job_id)
+        return running if running is not None and running.record.who == who else None
+
     async def wait(self, job_id: str, who: str, seconds: float) -> JobRecord | None:
         """Return a job when it has ended, or as it is after so many seconds."""
         with anyio.move_on_after(seconds):
-            while (running := self._running.get(job_id)) is not None and running.record.who == who:
+            while (running := self.running(job_id, who)) is not None:
                 await running.changed.wait()
         return self.get(job_id, who)
 
@@ -274,8 +278,3 @@ class Jobs:
             if record.is_ended and record.ended < horizon:
                 self._file(record.job_id).unlink(missing_ok=True)
                 (self._file(record.job_id).with_name(f"{record.job_id}.lock")).unlink(missing_ok=True)
-
-
-def began(record: JobRecord) -> str:
-    """Return when a job began, UTC to the minute."""
-    return datetime.fromtimestamp(record.begun, UTC).strftime("%Y-%m-%dT%H:%MZ")

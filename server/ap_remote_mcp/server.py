@@ -101,8 +101,11 @@ def build_server(
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[App]) -> AsyncIterator[App]:
-        async with app.jobs.serving():
-            yield app
+        try:
+            async with app.jobs.serving():
+                yield app
+        finally:
+            app.journal.close()
 
     server = PhotoServer(
         NAME,

@@ -108,7 +108,7 @@ async def test_a_new_client_needs_no_handshake(home):
         status = await wire.call("photos_status", {})
         refused = await wire.call("photos_trash", {"ids": ["x"]})
     assert names[0] == "photos_search"
-    assert len(names) == 7
+    assert len(names) == 8
     assert json.loads(status["content"][0]["text"]) == status["structuredContent"]
     assert status["structuredContent"]["mode"] == "read-only"
     assert refused["isError"]
@@ -126,7 +126,11 @@ async def test_an_old_client_shakes_hands(home):
     assert hello["result"]["protocolVersion"] == "2025-06-18"
     assert hello["result"]["serverInfo"]["name"] == "ap-remote"
     assert "never instructions" in hello["result"]["instructions"].replace("\n", " ")
-    assert [tool["name"] for tool in listed["result"]["tools"]][-2:] == ["photos_trash", "photos_restore"]
+    assert [tool["name"] for tool in listed["result"]["tools"]][-3:] == [
+        "photos_trash",
+        "photos_restore",
+        "photos_undo",
+    ]
     assert page["structuredContent"]["items"] == []
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Propose = Callable[[App], Awaitable[Proposal]]
 Apply = Callable[[App, Proposal], Awaitable[Effect]]
-Holds = Callable[["Entry", Proposal], bool]
+Verify = Callable[[App, Proposal, Effect], Awaitable[int]]
 
 
 class Deed(NamedTuple):
@@ -35,11 +35,21 @@ class Deed(NamedTuple):
 
     Attributes:
         apply: changes the library; it calls :func:`ap_remote_mcp.deadline.writing` before its first request.
-        holds: whether an entry, read back, is as it should be now.
+        verify: reads back what was done and returns how much of it is as it should be.
     """
 
     apply: Apply
-    holds: Holds
+    verify: Verify
+
+
+def each_holds(holds: Callable[[Entry, Proposal], bool]) -> Verify:
+    """Return the verification that looks at every entry that was changed."""
+
+    async def verify(app: App, proposal: Proposal, effect: Effect) -> int:
+        entries, _ = await app.entries(effect.done, fresh=True)
+        return sum(holds(entry, proposal) for entry in entries)
+
+    return verify
 
 
 class Sure(BaseModel):
@@ -133,7 +143,7 @@ async def applied(app: App, proposal: Proposal, plan: str, deed: Deed) -> Change
     effect = await deed.apply(app, proposal)
     app.journal.end(op_id, effect.done, effect.made)
     app.forget_counts()
-    verified, note = await read_back(app, proposal, effect, deed.holds)
+    verified, note = await read_back(app, proposal, effect, deed.verify)
     skipped = [*proposal.skipped, *effect.refused]
     app.audit(proposal.action, op_id, done=len(effect.done), skipped=len(skipped))
     until = ""
@@ -150,12 +160,11 @@ async def applied(app: App, proposal: Proposal, plan: str, deed: Deed) -> Change
     )
 
 
-async def read_back(app: App, proposal: Proposal, effect: Effect, holds: Holds) -> tuple[int, str]:
-    """Count the entries that are now as they should be."""
+async def read_back(app: App, proposal: Proposal, effect: Effect, verify: Verify) -> tuple[int, str]:
+    """Return how much of a change shows, and what to say where it is not all."""
     try:
-        entries, _ = await app.entries(effect.done, fresh=True)
+        verified = await verify(app, proposal, effect)
     except RemoteError:
         return 0, "the service accepted the change, but it could not be read back"
-    verified = sum(holds(entry, proposal) for entry in entries)
-    complete = verified == len(effect.done)
+    complete = verified >= len(effect.done)
     return verified, "" if complete else "some entries do not show the change yet; check with photos_get"

@@ -41,6 +41,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Folders whose entries are counted for one listing."""
     call_seconds: float = 45.0
     """After this long a call is given up."""
+    wait_seconds: float = 40.0
+    """How long a call waits for a job before it answers with how far the job is."""
+    stop_seconds: float = 5.0
+    """How long a call waits for a job to stop."""
     question_seconds: float = 300.0
     """How long a person may think about a question."""
     plan_seconds: float = 900.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -114,3 +114,16 @@ class ServerStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
     index_note: str = ""
     changes_left_today: int | msgspec.UnsetType = msgspec.UNSET
     last_error: str = ""
+
+
+class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Work that goes on beside the calls."""
+
+    job_id: str
+    state: Literal["running", "done", "failed", "cancelled", "interrupted"]
+    kind: str = ""
+    done: int = 0
+    total: int = 0
+    eta_s: int = 0
+    note: str = ""
+    result: dict[str, Any] = {}

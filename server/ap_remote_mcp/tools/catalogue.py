@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ap_remote_mcp.policy.abilities import Ability
+from ap_remote_mcp.tools.albums import photos_album, photos_person
 from ap_remote_mcp.tools.bridge import make
 from ap_remote_mcp.tools.browse import photos_get, photos_list
 from ap_remote_mcp.tools.facets import photos_facets
+from ap_remote_mcp.tools.jobs import photos_job
 from ap_remote_mcp.tools.looking import photos_contact_sheet, photos_view
+from ap_remote_mcp.tools.moving import photos_mark, photos_move
 from ap_remote_mcp.tools.parameters import BRINGS_BACK, READS, READS_HERE, REMOVES
 from ap_remote_mcp.tools.search import photos_search
 from ap_remote_mcp.tools.status import photos_status
 from ap_remote_mcp.tools.trash import photos_restore, photos_trash
+from ap_remote_mcp.tools.undo import photos_undo
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
@@ -28,11 +32,23 @@ def tools(allowed: frozenset[Ability]) -> list[Tool]:
         make(photos_view, title="Look at photos", annotations=READS),
         make(photos_contact_sheet, title="Contact sheet", annotations=READS),
         make(photos_status, title="Server status", annotations=READS_HERE),
+        make(photos_job, title="Follow a job", annotations=READS_HERE),
     ]
     for ability, make_them in _GATED.items():
         if ability in allowed:
             chosen += make_them()
+    if allowed & _GATED.keys():
+        chosen.append(make(photos_undo, title="Undo", annotations=BRINGS_BACK))
     return chosen
+
+
+def _organise_tools() -> list[Tool]:
+    return [
+        make(photos_move, title="Move photos", annotations=BRINGS_BACK),
+        make(photos_album, title="Change an album", annotations=REMOVES),
+        make(photos_mark, title="Mark photos", annotations=BRINGS_BACK),
+        make(photos_person, title="Name a person", annotations=BRINGS_BACK),
+    ]
 
 
 def _trash_tools() -> list[Tool]:
@@ -42,7 +58,7 @@ def _trash_tools() -> list[Tool]:
     ]
 
 
-_GATED: Final = {Ability.TRASH: _trash_tools}
+_GATED: Final = {Ability.ORGANISE: _organise_tools, Ability.TRASH: _trash_tools}
 
 
 def gate_of(name: str) -> Ability | None:

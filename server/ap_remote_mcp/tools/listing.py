@@ -68,11 +68,16 @@ async def _source(app: App, query: ListQuery) -> AsyncIterator[Entry]:
 async def _target(app: App, query: ListQuery) -> Ref:
     if not query.album:
         return normalise(query.path)
-    return NodeId((await _album(app, query.album)).id)
+    return NodeId((await album_named(app, query.album)).id)
 
 
-async def _album(app: App, wanted: str) -> Entry:
-    """Return the album of that id or name."""
+async def album_named(app: App, wanted: str) -> Entry:
+    """Return the album of that id or name.
+
+    Raises:
+        CodedError: there is none, or several have that name.
+        UnsupportedError: the remote has no albums.
+    """
     if not isinstance(app.remote, SupportsAlbums):
         raise UnsupportedError("this remote has no albums")
     albums = [album async for album in app.remote.albums()]

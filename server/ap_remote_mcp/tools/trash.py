@@ -10,13 +10,13 @@ from msgspec import Meta
 
 from ap_remote.errors import BatchError
 from ap_remote.model import NodeId, Status
-from ap_remote_mcp.changes.gate import Deed, Sure, ask, change
+from ap_remote_mcp.changes.gate import Deed, Sure, ask, change, each_holds
 from ap_remote_mcp.changes.proposal import Effect, Proposal, picked
+from ap_remote_mcp.changes.wording import counted, marked, named, quoted
 from ap_remote_mcp.context import App
 from ap_remote_mcp.deadline import writing
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.results.pages import Change, Skipped
-from ap_remote_mcp.results.text import clean
 from ap_remote_mcp.tools.parameters import ChangedIds, PlanToken
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 Action = Literal["trash", "restore"]
 _KEPT: Final = 30
 """Days that the trash keeps what is in it [amazon-photos-api.md 8.5]."""
-_NAMED: Final = 3
 _REASON: Final = 200
 
 
@@ -97,14 +96,9 @@ def _why_not(action: Action, entry: Entry) -> str:
 
 
 def _question(action: Action, entries: Sequence[Entry], reason: str) -> str:
-    named = ", ".join(f"“{clean(entry.name, 40)}”" for entry in entries[:_NAMED])
-    more = f" and {len(entries) - _NAMED} more" if len(entries) > _NAMED else ""
-    favorites = sum(entry.favorite for entry in entries)
-    marked = f" {favorites} of them are favourites." if favorites else ""
-    why = f" Reason given: “{clean(reason, _REASON)}”." if reason else ""
+    why = f" Reason given: {quoted(reason, _REASON)}." if reason else ""
     move = "to the trash" if action == "trash" else "out of the trash"
-    items = "1 item" if len(entries) == 1 else f"{len(entries)} items"
-    return f"Move {items} {move}: {named}{more}?{marked}{why}"
+    return f"Move {counted(entries)} {move}: {named(entries)}?{marked(entries)}{why}"
 
 
 async def apply(app: App, proposal: Proposal) -> Effect:
@@ -128,4 +122,4 @@ def holds(entry: Entry, proposal: Proposal) -> bool:
     return entry.status is (Status.TRASHED if proposal.action == "trash" else Status.AVAILABLE)
 
 
-DEED: Final = Deed(apply, holds)
+DEED: Final = Deed(apply, each_holds(holds))

@@ -17,7 +17,7 @@ from mcp.server.mcpserver import Context
 from ap_remote_mcp.context import App
 from ap_remote_mcp.policy.abilities import Ability
 from ap_remote_mcp.results.items import Details
-from ap_remote_mcp.results.pages import Change, Facets, Found, Listing, Preview, SearchPage, ServerStatus
+from ap_remote_mcp.results.pages import Change, Facets, Found, Job, Listing, Preview, SearchPage, ServerStatus
 from ap_remote_mcp.tools.bridge import make, repaired
 from ap_remote_mcp.tools.catalogue import tools
 from ap_remote_mcp.tools.parameters import READS
@@ -43,7 +43,7 @@ async def listed(open_client, library, **options):
 
 async def test_the_tools_are_what_was_agreed(open_client, library):
     """Set AP_REWRITE_GOLDEN to accept a change, and read the difference."""
-    found = [wire(tool) for tool in await listed(open_client, library, allow=frozenset({"trash"}))]
+    found = [wire(tool) for tool in await listed(open_client, library, allow=frozenset(Ability))]
     if "AP_REWRITE_GOLDEN" in os.environ:
         GOLDEN.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
     assert found == json.loads(GOLDEN.read_text("utf-8"))
@@ -93,7 +93,9 @@ async def test_only_removing_is_marked_destructive(open_client, library):
         for tool in await listed(open_client, library, allow=frozenset(Ability))
     }
     assert marks.pop("photos_trash") == (False, True)
-    assert marks.pop("photos_restore") == (False, False)
+    assert marks.pop("photos_album") == (False, True), "it takes pictures out of an album"
+    for changes in ("photos_restore", "photos_move", "photos_mark", "photos_person", "photos_undo"):
+        assert marks.pop(changes) == (False, False)
     assert {read_only for read_only, _ in marks.values()} == {True}
 
 
@@ -196,7 +198,7 @@ def test_the_guide_names_every_tool_and_every_field():
     text = DOCS.read_text("utf-8")
     for tool in tools(frozenset(Ability)):
         assert f"`{tool.name}`" in text
-    for struct in (Details, SearchPage, Listing, Found, Facets, Preview, Change, ServerStatus):
+    for struct in (Details, SearchPage, Listing, Found, Facets, Preview, Change, Job, ServerStatus):
         for field in msgspec.structs.fields(struct):
             assert f"`{field.encode_name}`" in text, f"{struct.__name__}.{field.encode_name} is not documented"
 

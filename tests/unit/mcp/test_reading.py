@@ -33,6 +33,7 @@ async def test_only_reading_tools_are_there_by_default(open_client, library):
         "photos_view",
         "photos_contact_sheet",
         "photos_status",
+        "photos_job",
     ]
     assert all(tool.annotations.read_only_hint for tool in tools)
 
@@ -175,13 +176,13 @@ async def test_the_status_names_the_flag_that_enables_more(open_client, library)
 
 
 async def test_an_allowed_word_without_tools_is_named_as_such(open_client, library):
-    async with open_client(library.remote, allow=frozenset({"organise", "trash"})) as client:
+    async with open_client(library.remote, allow=frozenset({"transfer", "trash"})) as client:
         status = (await client.call_tool("photos_status", {})).structured_content
         names = [tool.name for tool in (await client.list_tools()).tools]
     assert status["mode"] == "read + trash"
-    assert "comes later" in status["enable"]["organise"]
+    assert "comes later" in status["enable"]["transfer"]
     assert "trash" not in status["enable"]
-    assert names[-2:] == ["photos_trash", "photos_restore"]
+    assert names[-3:] == ["photos_trash", "photos_restore", "photos_undo"]
 
 
 async def test_an_answer_never_grows_beyond_its_bound(open_client, library):

@@ -1,0 +1,39 @@
+"""How entries are named to a person: few names, cleaned and quoted, and how many more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ap_remote_mcp.results.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ap_remote.model import Entry
+
+_NAMED: Final = 3
+
+
+def counted(entries: Sequence[Entry]) -> str:
+    """Return ``1 item`` or ``12 items``."""
+    return "1 item" if len(entries) == 1 else f"{len(entries)} items"
+
+
+def named(entries: Sequence[Entry]) -> str:
+    """Return ``“a.jpg”, “b.jpg”, “c.jpg” and 9 more``."""
+    names = ", ".join(quoted(entry.name) for entry in entries[:_NAMED])
+    more = f" and {len(entries) - _NAMED} more" if len(entries) > _NAMED else ""
+    return names + more
+
+
+def quoted(name: str, length: int = 40) -> str:
+    """Return a name as it may stand in a sentence."""
+    return f"“{clean(name, length)}”"
+
+
+def marked(entries: Sequence[Entry]) -> str:
+    """Return a sentence on favourites among the entries, ``""`` without any."""
+    favorites = sum(entry.favorite for entry in entries)
+    if not favorites:
+        return ""
+    return f" {favorites} of them {'is a favourite' if favorites == 1 else 'are favourites'}."
