@@ -68,8 +68,16 @@ fuse: ## Install libfuse for the tests of `ap mount` (root on Debian; elsewhere 
 .PHONY: check
 check: lint types imports test wheel interop demo ## What CI runs
 
+# The peers of the filesystem; s3fs and what it pulls in do not go with what ap_remote needs.
+build/bench-venv/stamp: tests/bench/requirements.txt .venv/stamp
+	test -x build/bench-venv/bin/python || $(PYTHON) -m venv build/bench-venv
+	$(BIN)/uv pip sync --quiet --python build/bench-venv/bin/python --require-hashes $<
+	touch $@
+
+# Without its peers the filesystem is measured alone, and says so.
 .PHONY: bench
 bench: .venv/stamp ## Measure; prints JSON lines
+	$(MAKE) --no-print-directory build/bench-venv/stamp || rm -rf build/bench-venv
 	$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: constraints
@@ -78,6 +86,8 @@ constraints: ## Pin the newest versions that fit (names, versions and hashes onl
 		--no-emit-index-url --no-annotate --no-header --python-version 3.11 pyproject.toml --output-file constraints.txt
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 tests/interop/requirements.in --output-file tests/interop/requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 tests/bench/requirements.in --output-file tests/bench/requirements.txt
 
 .PHONY: clean
 clean: ## Remove what the commands made

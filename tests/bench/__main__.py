@@ -7,7 +7,7 @@ import sys
 
 from tests.bench.report import show, show_machine
 
-FAMILIES = ("nodes", "cache", "fetch", "transfers", "copies", "plans", "requests", "frames", "semantic")
+FAMILIES = ("nodes", "cache", "fetch", "transfers", "copies", "plans", "requests", "frames", "filesystem", "semantic")
 
 
 def main() -> None:

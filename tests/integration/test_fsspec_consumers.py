@@ -1,44 +1,24 @@
-"""What stands on fsspec, over ``ap://`` with no account and no configuration."""
+"""``ap://`` with no account and no configuration, and what the standard library does with its files."""
 
 from __future__ import annotations
 
+import csv
+import json
+import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
+from pathlib import Path
 
-import dask
-import dask.bag
-import dask.dataframe as dd
 import fsspec
-import fsspec.generic
-import pandas as pd
-import pyarrow as pa
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 import pytest
-from PIL import Image
-from pyarrow.fs import FSSpecHandler, PyFileSystem
-
-from ap_remote.fsspec import AmazonPhotosFileSystem
-
-_FRAME = pd.DataFrame({"city": ["Vancouver", "Zürich", "São Paulo"], "photos": [3, 1, 2]})
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    for name in ("AP_CONFIG", "AP_REMOTE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AP_HOME", str(tmp_path / "home"))
-    AmazonPhotosFileSystem.clear_instance_cache()
-    yield tmp_path / "home"
-    for fs in list(AmazonPhotosFileSystem._cache.values()):
-        fs.close()
-    AmazonPhotosFileSystem.clear_instance_cache()
 
 
 @pytest.fixture
-def fs(home):
-    return fsspec.filesystem("ap")
+def fs(library):
+    yield library
+    library.rm(library.ls("/", detail=False), recursive=True)
 
 
 def test_open_ls_cat_pipe_find_and_rm_work_by_the_entry_point(fs):
@@ -86,106 +66,72 @@ def test_mv_keeps_the_id_and_an_overwrite_raises_the_version(fs):
     assert fs.cat("/moved/b.txt") == b"y"
 
 
-def test_pandas_reads_and_writes_csv_by_url(fs):
-    _FRAME.to_csv("ap://tables/trips.csv", index=False)
-    _FRAME.to_csv("ap://tables/trips.csv.gz", index=False)
+def test_the_standard_library_reads_and_writes_through_open_files(fs):
+    with fsspec.open("ap://std/a.py", "wb") as target, Path(__file__).open("rb") as source:
+        shutil.copyfileobj(source, target)
+    with fsspec.open("ap://std/a.csv", "w", newline="") as file:
+        csv.writer(file).writerows([["city", "note"], ["Zürich", "two\nlines"]])
 
-    pd.testing.assert_frame_equal(pd.read_csv("ap://tables/trips.csv"), _FRAME)
-    pd.testing.assert_frame_equal(pd.read_csv("amazonphotos:///tables/trips.csv.gz"), _FRAME)
-    pd.testing.assert_frame_equal(
-        pd.read_csv("ap://tables/trips.csv", storage_options={"remote": "local:", "fresh": True}),
-        _FRAME,
-    )
-    pd.testing.assert_frame_equal(pd.read_csv("ap://local@/tables/trips.csv"), _FRAME)
+    assert fs.size("/std/a.py") == Path(__file__).stat().st_size
+    with fsspec.open("ap://std/a.csv", "r", newline="") as file:
+        assert list(csv.reader(file)) == [["city", "note"], ["Zürich", "two\nlines"]]
 
 
-def test_pandas_that_fails_half_way_publishes_nothing(fs, monkeypatch):
-    class Bad:
-        def __str__(self):
-            raise RuntimeError("cannot be written")
+@pytest.mark.parametrize("compression", ["gzip", "bz2", "xz", "infer"])
+def test_fsspec_packs_and_unpacks_on_the_way(fs, compression):
+    with fsspec.open("ap://std/a.json.gz", "wt", compression=compression) as file:
+        json.dump({"city": "Zürich"}, file)
 
-    frame = pd.DataFrame({"a": ["x" * 100_000, Bad()]})
-    with pytest.raises(RuntimeError, match="cannot be written"):
-        frame.to_csv("ap://broken.csv", chunksize=1)
-
-    assert not fs.exists("/broken.csv")
+    with fsspec.open("ap://std/a.json.gz", "rt", compression=compression) as file:
+        assert json.load(file) == {"city": "Zürich"}
+    assert fs.cat("/std/a.json.gz")[:1] != b"{"
 
 
-def test_pandas_reads_and_writes_parquet_json_and_pickle_by_url():
-    _FRAME.to_parquet("ap://t.parquet")
-    _FRAME.to_json("ap://t.jsonl", orient="records", lines=True)
-    _FRAME.to_pickle("ap://t.pkl")
+def test_archives_are_written_into_open_files_and_read_by_member(fs):
+    with fs.open("/std/a.zip", "wb") as file, zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("in/a.txt", "packed")
+    with fs.open("/std/a.tar.gz", "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as packed:
+        packed.add(__file__, "in/a.py")
 
-    pd.testing.assert_frame_equal(pd.read_parquet("ap://t.parquet"), _FRAME)
-    pd.testing.assert_frame_equal(pd.read_json("ap://t.jsonl", orient="records", lines=True), _FRAME)
-    pd.testing.assert_frame_equal(pd.read_pickle("ap://t.pkl"), _FRAME)
-
-
-def test_pyarrow_reads_and_writes_when_it_is_handed_the_filesystem(fs):
-    table = pa.Table.from_pandas(_FRAME)
-    pq.write_table(table, "/t/one.parquet", filesystem=fs)
-    ds.write_dataset(table, "/t/set", format="parquet", partitioning=["city"], filesystem=fs)
-
-    assert pq.read_table("/t/one.parquet", filesystem=fs).equals(table)
-    assert sorted(ds.dataset("/t/set", filesystem=fs).to_table()["photos"].to_pylist()) == [1, 2, 3]
-    arrow = PyFileSystem(FSSpecHandler(fs))
-    assert arrow.get_file_info("/t/one.parquet").mtime == fs.modified("/t/one.parquet")
-    arrow.move("/t/one.parquet", "/t/two.parquet")
-    arrow.delete_dir("/t/set")
-    assert fs.ls("/t", detail=False) == ["/t/two.parquet"]
+    with fs.open("/std/a.zip") as file, zipfile.ZipFile(file) as packed:
+        assert packed.read("in/a.txt") == b"packed"
+    with fsspec.open("zip://in/a.txt::ap://std/a.zip") as file:
+        assert file.read() == b"packed"
+    with fs.open("/std/a.tar.gz") as file, tarfile.open(fileobj=file) as packed:
+        assert packed.getnames() == ["in/a.py"]
 
 
-@pytest.mark.filterwarnings("ignore:The inplace keyword:pandas.errors.Pandas4Warning")  # dask's own use of pandas
-def test_dask_reads_tables_and_texts(fs):
-    with dask.config.set(scheduler="synchronous"):
-        for part in range(3):
-            _FRAME.to_csv(f"ap://parts/{part}.csv", index=False)
-        fs.pipe("/texts/a.txt", b"one\ntwo\n")
-        frame = dd.read_csv("ap://parts/*.csv").compute()
-        dd.from_pandas(_FRAME, npartitions=2).to_parquet("ap://written")
-        lines = dask.bag.read_text("ap://texts/*.txt").map(str.strip).compute()
-        back = dd.read_parquet("ap://written").compute()
+def test_a_writer_goes_back_to_what_it_wrote_and_text_keeps_one_mark(fs):
+    with fs.open("/std/header.bin", "wb") as file:
+        file.write(b"????body")
+        assert file.seek(0) == 0
+        file.write(b"SIZE")
+        assert (file.tell(), file.seek(0, 2), file.seek(2, 1)) == (4, 8, 10)
+        file.write(b"end")
+    with fs.open("/std/big.bin", "wb") as file:
+        file.write(bytes(9 * 2**20))  # more than is kept in memory
+        file.seek(2**20)
+        file.write(b"here")
+    for name in ("a.txt", "a.txt.gz"):
+        with fsspec.open(f"ap://std/{name}", "w", encoding="utf-16", compression="infer") as file:
+            file.write("ü")
 
-    assert len(frame) == 9
-    assert lines == ["one", "two"]
-    assert sorted(back["photos"]) == [1, 2, 3]
-
-
-def test_caching_filesystems_notice_a_new_version(fs, tmp_path):
-    fs.pipe("/a.txt", b"old")
-    options = {"cache_storage": str(tmp_path / "cache"), "check_files": True}
-    url = "filecache::ap://a.txt"
-    with fsspec.open(url, filecache=options) as file:
-        assert file.read() == b"old"
-    fs.pipe("/a.txt", b"new!")
-    with fsspec.open(url, filecache=options) as file:
-        assert file.read() == b"new!"
+    assert fs.cat("/std/header.bin") == b"SIZEbody\0\0end"
+    assert fs.size("/std/big.bin") == 9 * 2**20
+    assert fs.cat_file("/std/big.bin", start=2**20, end=2**20 + 5) == b"here\0"
+    assert len(fs.cat("/std/a.txt")) == 4
+    with fsspec.open("ap://std/a.txt.gz", compression="gzip") as file:
+        assert file.read() == "ü".encode("utf-16")
 
 
-def test_pillow_and_zipfile_read_and_write_through_open_files(fs):
-    with fs.open("/p.png", "wb") as file:
-        Image.new("RGB", (8, 6), "red").save(file, "PNG")
-    with fs.open("/z.zip", "wb") as file, zipfile.ZipFile(file, "w") as packed:
-        packed.writestr("inside.txt", "packed")
+def test_a_position_that_cannot_be_is_refused(fs):
+    with fs.open("/std/a.bin", "wb") as file:
+        file.write(b"abc")
+        with pytest.raises(ValueError, match="invalid position"):
+            file.seek(-1)
+        with pytest.raises(ValueError, match="invalid position"):
+            file.seek(0, 3)
+    with pytest.raises(ValueError, match="closed file"):
+        file.seek(0)
 
-    with fs.open("/p.png") as file:
-        assert Image.open(file).size == (8, 6)
-    with fs.open("/z.zip") as file, zipfile.ZipFile(file) as packed:
-        assert packed.read("inside.txt") == b"packed"
-
-
-def test_a_mapper_is_a_dictionary_of_files(fs):
-    store = fs.get_mapper("/store", create=True)
-    store["a/b"] = b"value"
-
-    assert dict(store) == {"a/b": b"value"}
-    del store["a/b"]
-    assert list(store) == []
-
-
-def test_rsync_brings_a_local_tree_here(fs, tmp_path):
-    (tmp_path / "src" / "deep").mkdir(parents=True)
-    (tmp_path / "src" / "deep" / "a.txt").write_bytes(b"a")
-    fsspec.generic.rsync(f"file://{tmp_path}/src", "ap://dst")
-
-    assert fs.cat("/dst/deep/a.txt") == b"a"
+    assert fs.cat("/std/a.bin") == b"abc"
