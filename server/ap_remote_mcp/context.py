@@ -46,6 +46,7 @@ AUDIT: Final = logging.getLogger("ap_remote_mcp.audit")
 _ADDS: Final = {
     Ability.ORGANISE: "start with --allow organise: photos_move, photos_album, photos_mark, photos_person",
     Ability.TRASH: "start with --allow trash: photos_trash, photos_restore",
+    Ability.PURGE: "start with --allow purge: photos_purge, which a person confirms by typing the number",
 }
 _LATER: Final = "comes later: the word is accepted and adds no tool yet"
 _FRESH: Final = 300.0

@@ -20,7 +20,7 @@ class Ability(StrEnum):
     PURGE = "purge"
 
 
-PROVIDED = frozenset({Ability.ORGANISE, Ability.TRASH})
+PROVIDED = frozenset({Ability.ORGANISE, Ability.TRASH, Ability.PURGE})
 """The abilities that have tools in this version; the others are accepted and change nothing yet."""
 
 

@@ -12,6 +12,8 @@ MAX_IDS: Final = 50
 """Ids that one ``photos_get`` looks up."""
 MAX_VIEW: Final = 4
 MAX_TILES: Final = 36
+MAX_PURGE: Final = 50
+"""Entries that one call may delete for ever; the service takes no more at once."""
 MAX_CHANGE: Final = 200
 """Entries that one call may change."""
 MIN_PX: Final = 256

@@ -13,6 +13,7 @@ from ap_remote_mcp.tools.jobs import photos_job
 from ap_remote_mcp.tools.looking import photos_contact_sheet, photos_view
 from ap_remote_mcp.tools.moving import photos_mark, photos_move
 from ap_remote_mcp.tools.parameters import BRINGS_BACK, READS, READS_HERE, REMOVES
+from ap_remote_mcp.tools.purge import photos_purge
 from ap_remote_mcp.tools.search import photos_search
 from ap_remote_mcp.tools.status import photos_status
 from ap_remote_mcp.tools.trash import photos_restore, photos_trash
@@ -37,7 +38,7 @@ def tools(allowed: frozenset[Ability]) -> list[Tool]:
     for ability, make_them in _GATED.items():
         if ability in allowed:
             chosen += make_them()
-    if allowed & _GATED.keys():
+    if allowed & {Ability.ORGANISE, Ability.TRASH}:
         chosen.append(make(photos_undo, title="Undo", annotations=BRINGS_BACK))
     return chosen
 
@@ -58,7 +59,11 @@ def _trash_tools() -> list[Tool]:
     ]
 
 
-_GATED: Final = {Ability.ORGANISE: _organise_tools, Ability.TRASH: _trash_tools}
+def _purge_tools() -> list[Tool]:
+    return [make(photos_purge, title="Delete for ever", annotations=REMOVES)]
+
+
+_GATED: Final = {Ability.ORGANISE: _organise_tools, Ability.TRASH: _trash_tools, Ability.PURGE: _purge_tools}
 
 
 def gate_of(name: str) -> Ability | None:
