@@ -12,6 +12,8 @@ The file is TOML::
     kind = "service"                  # a local service on a port (`ap emulator`)
     url = "http://127.0.0.1:8400"
     credentials = "/srv/photos/credentials.json"
+    rate = 50                         # requests per second; Amazon is asked 10 at most unless this says otherwise
+    concurrency = 8                   # requests in flight; Amazon: 6, a service of one's own: any number
 
 ``local:`` and ``memory:`` exist without being configured. ``AP_CONFIG`` names another file, ``AP_HOME`` another home
 for data and caches, ``AP_REMOTE`` the default remote.
@@ -19,6 +21,7 @@ for data and caches, ``AP_REMOTE`` the default remote.
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from contextlib import contextmanager
@@ -54,6 +57,16 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     credentials: str | None = None
     store: str = FILE
     """Where an Amazon account's cookies are kept: ``file``, or ``keyring`` for the system's."""
+    rate: float | None = None
+    """Requests per second; ``None``: 10 for Amazon, no limit for a service of one's own."""
+    concurrency: int | None = None
+    """Requests that wait for their answer at one time; ``None``: 6 for Amazon, no limit for a service of one's own."""
+
+    def __post_init__(self) -> None:
+        if self.rate is not None and not 0 < self.rate < math.inf:
+            raise ValueError("rate is more than 0 requests per second")
+        if self.concurrency is not None and self.concurrency < 1:
+            raise ValueError("concurrency is 1 request at least")
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +115,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     default: str | None = None
     max_age: float | None = None
-    accounts: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+    accounts: dict[str, dict[str, str | int | float]] = msgspec.field(default_factory=dict)
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -176,7 +189,7 @@ def _read(file: Path) -> _File:
         raise ConfigError(message) from exc
 
 
-def _account(name: str, fields: dict[str, str], file: Path) -> Account:
+def _account(name: str, fields: dict[str, str | int | float], file: Path) -> Account:
     unknown = set(fields) - set(Account.__struct_fields__)
     if unknown:
         message = f"{file}: account {name!r} has unknown settings: {', '.join(sorted(unknown))}"
@@ -186,4 +199,7 @@ def _account(name: str, fields: dict[str, str], file: Path) -> Account:
         raise ConfigError(message)
     if fields.get("store", FILE) not in (FILE, KEYRING):
         raise ConfigError(f"{file}: account {name!r} keeps its cookies in {FILE!r} or {KEYRING!r}, nowhere else")
-    return msgspec.convert({"kind": "amazon", **fields, "name": name}, Account)
+    try:
+        return msgspec.convert({"kind": "amazon", **fields, "name": name}, Account)
+    except msgspec.ValidationError as exc:
+        raise ConfigError(f"{file}: account {name!r}: {exc}") from exc

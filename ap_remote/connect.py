@@ -113,7 +113,7 @@ def from_cookies(
         ConfigError: the marketplace is unknown.
     """
     from ap_remote.backends.amazon import AmazonPhotosRemote
-    from ap_remote.transport import Session, Transport, marketplace_of
+    from ap_remote.transport import CONCURRENCY, RATE, Session, Transport, marketplace_of, pacing
 
     settings = _recording(settings or config.load(), record)
     found = marketplace_of(cookies)
@@ -124,7 +124,8 @@ def from_cookies(
     name = f"cookies-{hashlib.sha256(mark.encode()).hexdigest()[:12]}"
     hosts, discovery = _hosts(tld or (found.tld if found else ""), region, settings.folder(name))
     session = Session(cookies, hosts)
-    transport = Transport(session, discovery=discovery, record=recorder(settings.record))
+    paced = pacing(name, rate=RATE, concurrency=CONCURRENCY)
+    transport = Transport(session, pacer=paced, discovery=discovery, record=recorder(settings.record))
     return AmazonPhotosRemote(name, transport, settings.folder(name) / "cache", max_age=settings.max_age)
 
 
@@ -142,7 +143,7 @@ def from_share(link: str) -> Remote:
 
 
 def _amazon(account: Account, settings: Settings) -> Remote:
-    from ap_remote.transport import Session, Transport
+    from ap_remote.transport import CONCURRENCY, RATE, Session, Transport, pacing
 
     if account.tld is None:
         raise ConfigError(f"account {account.name!r} names no marketplace: set tld, e.g. com or co.uk")
@@ -151,7 +152,17 @@ def _amazon(account: Account, settings: Settings) -> Remote:
     store = credential_store(account, settings)
     # What the service rotates must outlive this process, or the next one would be turned away.
     session = Session(store.load(), hosts, on_rotate=store.save, reread=store.load)
-    transport = Transport(session, discovery=discovery, lock=folder / _LOCK, record=recorder(settings.record))
+    transport = Transport(
+        session,
+        pacer=pacing(
+            f"{account.name} at {account.tld}",
+            rate=RATE if account.rate is None else account.rate,
+            concurrency=CONCURRENCY if account.concurrency is None else account.concurrency,
+        ),
+        discovery=discovery,
+        lock=folder / _LOCK,
+        record=recorder(settings.record),
+    )
     return _over(account, settings, transport)
 
 
@@ -204,14 +215,16 @@ def _local(account: Account, settings: Settings) -> Remote:
 
 
 def _own(account: Account, settings: Settings, hosts: Hosts, credentials: Path, *, app: Any = None) -> Transport:
-    """Return a transport to a service of one's own: no pace, and the service keeps its credentials itself."""
-    from ap_remote.transport import Breaker, FileStore, Pacer, Session, Transport
+    """Return a transport to a service of one's own: no pace unless it is set, and the service keeps its credentials."""
+    from ap_remote.transport import Breaker, FileStore, Session, Transport, pacing
 
     store = FileStore(credentials)
     return Transport(
         Session(store.load(), hosts, reread=store.load),
         app=app,
-        pacer=Pacer.unlimited(),
+        pacer=pacing(
+            f"{account.name} at {account.url or account.kind}", rate=account.rate, concurrency=account.concurrency
+        ),
         breaker=Breaker.never(),
         lock=settings.folder(account.name) / _LOCK,
         record=recorder(settings.record),

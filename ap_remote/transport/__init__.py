@@ -9,13 +9,16 @@ from ap_remote.transport.call import Address, Call
 from ap_remote.transport.client import Transport
 from ap_remote.transport.discovery import Discovery
 from ap_remote.transport.hosts import MARKETPLACES, Hosts, Marketplace, marketplace_of
-from ap_remote.transport.pacer import Pacer
+from ap_remote.transport.pacer import CONCURRENCY, RATE, Pacer, Pacing
+from ap_remote.transport.pacer_dask import pacing
 from ap_remote.transport.retry import Retry, RetryPolicy
 from ap_remote.transport.session import Session, load_credentials, save_credentials
 from ap_remote.transport.stores import FileStore, KeyringStore, Store
 
 __all__ = [
+    "CONCURRENCY",
     "MARKETPLACES",
+    "RATE",
     "Address",
     "AnonymousSession",
     "Breaker",
@@ -28,6 +31,7 @@ __all__ = [
     "KeyringStore",
     "Marketplace",
     "Pacer",
+    "Pacing",
     "Retry",
     "RetryPolicy",
     "Session",
@@ -35,5 +39,6 @@ __all__ = [
     "Transport",
     "load_credentials",
     "marketplace_of",
+    "pacing",
     "save_credentials",
 ]

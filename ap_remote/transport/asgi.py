@@ -46,7 +46,7 @@ class ASGITransport(httpx.AsyncBaseTransport):
         except BaseException:
             exchange.disconnect()
             raise
-        return httpx.Response(status, headers=headers, stream=_Answer(exchange))
+        return httpx.Response(status, headers=headers, stream=_Answer(exchange, task))
 
     async def aclose(self) -> None:
         """Let what has answered finish, and end what still runs after :data:`_GRACE`."""
@@ -72,7 +72,7 @@ class _Exchange:
         self.started.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(_PIECES)
-        self._complete = False
+        self.complete = False
 
     async def run(self, app: ASGIApp) -> None:
         """Let the application work, and turn its failure into that of a connection."""
@@ -82,7 +82,7 @@ class _Exchange:
         except Exception as exc:  # noqa: BLE001 - whatever an application raises, a server goes on
             problem = exc
         finally:
-            if not self._complete:
+            if not self.complete:
                 self._break_off(problem)
             elif problem is not None:
                 _log.debug("the service failed after it had answered: %s", type(problem).__name__)
@@ -165,7 +165,7 @@ class _Exchange:
             if message.get("body"):
                 await self._put(message["body"])
             if not message.get("more_body", False):
-                self._complete = True
+                self.complete = True
                 self._queue.put_nowait(None)
 
     async def _put(self, piece: bytes) -> None:
@@ -176,8 +176,9 @@ class _Exchange:
 
 
 class _Answer(httpx.AsyncByteStream):
-    def __init__(self, exchange: _Exchange) -> None:
+    def __init__(self, exchange: _Exchange, task: asyncio.Task[None]) -> None:
         self._exchange = exchange
+        self._task = task
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while (piece := await self._exchange.take()) is not None:
@@ -185,3 +186,6 @@ class _Answer(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         self._exchange.disconnect()
+        if self._exchange.complete:
+            # It closes its files now. A loop that ends, as asyncio.run's does right here, would cancel that.
+            await asyncio.wait({self._task}, timeout=_GRACE)

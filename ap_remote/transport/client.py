@@ -15,7 +15,7 @@ from ap_remote.transport import faults, pages
 from ap_remote.transport.answer import Download, length_of
 from ap_remote.transport.body import Upload, opened
 from ap_remote.transport.breaker import Breaker
-from ap_remote.transport.pacer import Pacer
+from ap_remote.transport.pacer import Pacer, Pacing
 from ap_remote.transport.quiet import install as install_quiet
 from ap_remote.transport.renewal import Renewal
 from ap_remote.transport.retry import Failure, Retry
@@ -39,6 +39,8 @@ _log: Final = logging.getLogger("ap_remote.transport")
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _BUSY: Final = 503
 _UNAUTHORISED: Final = 401
+_BREATH: Final = 1.0
+"""Seconds without requests after a 429 that names no pause (own choice)."""
 
 
 class Transport:
@@ -63,7 +65,7 @@ class Transport:
         *,
         app: ASGIApp | None = None,
         retry: Retry | None = None,
-        pacer: Pacer | None = None,
+        pacer: Pacing | None = None,
         breaker: Breaker | None = None,
         timeout: httpx.Timeout | float = TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
@@ -74,7 +76,7 @@ class Transport:
         install_quiet()
         self.session = session
         self._retry = retry or Retry()
-        self._pacer = pacer or (Pacer.unlimited() if app is not None else Pacer())
+        self._pacer: Pacing = pacer or (Pacer.unlimited() if app is not None else Pacer())
         self._breaker = breaker or (Breaker.never() if app is not None else Breaker())
         self._renewal = Renewal(session, self._once, clock=clock, lock=lock)
         self._discovery = discovery
@@ -206,6 +208,7 @@ class Transport:
             verdict = await self._verdict(call, answer)
             if answer.shown is not None:
                 self._tell_breaker(response.status_code, verdict, page=pages.is_html(_kind(response)))
+                self._slow_down(response.status_code, verdict)
         finally:
             if verdict is not None:
                 await response.aclose()
@@ -216,6 +219,12 @@ class Transport:
             self._breaker.refused(robot=verdict.robot, after=verdict.after)
         elif status != httpx.codes.TOO_MANY_REQUESTS and not page:  # a page is judged when it is read
             self._breaker.answered()
+
+    def _slow_down(self, status: int, verdict: Failure | None) -> None:
+        """Let the account's other requests wait as well where the service asks for fewer."""
+        hint = None if verdict is None else verdict.after
+        if status == httpx.codes.TOO_MANY_REQUESTS or (status == _BUSY and hint is not None):
+            self._pacer.slow_down(_BREATH if hint is None else hint)
 
     async def _verdict(self, call: Call[Any], answer: Answer) -> Failure | None:
         """Return what an answer means that is not a good one."""

@@ -86,6 +86,11 @@ def test_an_account_without_a_kind_is_amazons(environ, write):
         ('[accounts."a:b"]\n', "a:b"),
         ('[accounts."a/b"]\n', "a/b"),
         ('[accounts.""]\n', "cannot be an account's name"),
+        ("[accounts.home]\nrate = 0", "rate is more than 0"),
+        ("[accounts.home]\nrate = inf", "rate is more than 0"),
+        ('[accounts.home]\nrate = "10"', "rate"),
+        ("[accounts.home]\nconcurrency = 0", "concurrency is 1 request at least"),
+        ("[accounts.home]\nconcurrency = 1.5", "concurrency"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused_by_name(environ, write, text, said):
@@ -94,6 +99,15 @@ def test_a_file_that_makes_no_sense_is_refused_by_name(environ, write, text, sai
         config.load(environ)
     assert str(file) in str(caught.value)
     assert said in str(caught.value)
+
+
+def test_an_account_may_say_how_fast_it_is_asked_and_keeps_that(environ, write):
+    write('[accounts.home]\nrate = 2.5\nconcurrency = 3\n[accounts.work]\ntld = "de"')
+    settings = config.load(environ)
+    config.add_account(settings, config.Account(name="more", rate=4))
+    accounts = config.load(environ).accounts
+    limits = {name: (account.rate, account.concurrency) for name, account in accounts.items()}
+    assert limits == {"home": (2.5, 3), "work": (None, None), "more": (4.0, None)}
 
 
 def test_a_file_that_is_no_text_is_refused(environ, write):
