@@ -210,7 +210,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one target of trash, restore or delete."""
 
     target: str
-    action: Literal["trash", "restore", "delete"]
+    action: Literal["trash", "restore", "delete", "remove"]
+    """What was done; ``remove``: trashing a member of an album, by its path in the album's view, took it out of the
+    album. It is in its folder still."""
     id: str | None = None
     entry: Entry | None = None
     """The state after the action; ``None`` after delete, and after a failure."""

@@ -7,6 +7,15 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"tests.contracts.{name}"
-        for name in ("base", "reading", "writing", "binning", "finding", "abilities", "parcels")
+        for name in ("base", "reading", "writing", "binning", "finding", "abilities", "parcels", "view_writing")
     )
 )
+
+
+@pytest.fixture(autouse=True)
+def what_httpx_mock_sees(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``httpx_mock`` answers for httpx's own transport: its tests send everything through that."""
+    if "httpx_mock" in request.fixturenames:
+        from ap_remote.transport import network
+
+        monkeypatch.setattr(network, "carrier", lambda **_: None)

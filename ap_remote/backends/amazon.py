@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ap_remote import mapping
 from ap_remote.api import account, content, nodes
-from ap_remote.backends import amazon_download, amazon_search
+from ap_remote.backends import amazon_download, amazon_search, views
 from ap_remote.backends.amazon_albums import Albums, member
 from ap_remote.backends.amazon_archive import Archives
 from ap_remote.backends.amazon_assets import Assets
@@ -25,15 +25,18 @@ from ap_remote.backends.amazon_covers import Covers
 from ap_remote.backends.amazon_digests import Digests
 from ap_remote.backends.amazon_download import Downloads
 from ap_remote.backends.amazon_family import Family
+from ap_remote.backends.amazon_links import Links
 from ap_remote.backends.amazon_move import Move
 from ap_remote.backends.amazon_offline import Offline
 from ap_remote.backends.amazon_parents import Parents
+from ap_remote.backends.amazon_peek import Peek
 from ap_remote.backends.amazon_people import People
 from ap_remote.backends.amazon_trash import Bin
-from ap_remote.backends.amazon_tree import Sleep, Tree, writable
+from ap_remote.backends.amazon_tree import Sleep, Tree
 from ap_remote.backends.amazon_upload import Upload, Uploads
 from ap_remote.backends.amazon_views import ViewSource
 from ap_remote.backends.amazon_words import Words
+from ap_remote.backends.view_changes import ViewChanges, concerns
 from ap_remote.backends.views import is_directory
 from ap_remote.cache import NodeCache
 from ap_remote.errors import (
@@ -54,7 +57,21 @@ if TYPE_CHECKING:
 
 
 class AmazonPhotosRemote(
-    Changes, Offline, People, Family, Words, Parents, Covers, Downloads, Uploads, Assets, Archives, Digests, Remote
+    Changes,
+    Offline,
+    People,
+    Family,
+    Words,
+    Parents,
+    Covers,
+    Downloads,
+    Uploads,
+    Assets,
+    Archives,
+    Digests,
+    Peek,
+    Links,
+    Remote,
 ):
     """An account at Amazon Photos, or at a service that speaks as it does. Nothing is opened before the first verb.
 
@@ -84,6 +101,7 @@ class AmazonPhotosRemote(
         self._albums = Albums(self._tree)
         self._bin = Bin(self._tree)
         self._views = self._bin.views = ViewSource(self._tree, self._albums, self._bin)
+        self._albums_made: dict[str, asyncio.Lock] = {}
 
     def __repr__(self) -> str:
         return f"AmazonPhotosRemote({self._name!r})"
@@ -102,6 +120,8 @@ class AmazonPhotosRemote(
 
     async def list(self, target: Ref = "", *, recursive: bool = False, fresh: bool = False) -> AsyncIterator[Entry]:
         """Yield what lies under a folder, an album or a view."""
+        if fresh and isinstance(target, NodeId):
+            self._views.forget()
         place = await self._seen(target, fresh=fresh)
         if not place.is_folder:
             raise IsFileError(place.path)
@@ -109,9 +129,7 @@ class AmazonPhotosRemote(
             async for entry in self._list_binned(place, recursive=recursive):
                 yield entry
         elif place.kind is Kind.ALBUM or paths.is_view(place.path):
-            if fresh:
-                self._albums.forget()
-            async for entry in self._list_view(place, recursive=recursive):
+            async for entry in views.walk(self._views, place, recursive=recursive):
                 yield entry
         elif recursive:
             async for entry in self._tree.below(place, fresh=fresh):
@@ -155,6 +173,10 @@ class AmazonPhotosRemote(
         taken: datetime | None = None,
     ) -> Entry:
         """Upload one file; md5 and size of what is stored are compared with what was sent."""
+        if concerns(path):
+            return await self._in_views.put(
+                source, paths.normalise(path), if_exists=if_exists, duplicates=duplicates, taken=taken
+            )
         place = _writable(path)
         upload = Upload(
             self._tree,
@@ -169,7 +191,7 @@ class AmazonPhotosRemote(
 
     async def trash(self, *targets: Ref) -> Sequence[Outcome]:
         """Put entries in the bin, 50 in a call."""
-        return await self._bin.trash(targets)
+        return await (self._in_views.trash(targets) if concerns(*targets) else self._bin.trash(targets))
 
     async def restore(self, *targets: Ref) -> Sequence[Outcome]:
         """Take entries out of the bin, 50 in a call."""
@@ -198,8 +220,10 @@ class AmazonPhotosRemote(
     # -- abilities -----------------------------------------------------------------------------------------------------
 
     async def mkdir(self, path: str, *, parents: bool = True, exist_ok: bool = True) -> Entry:
-        """Make a folder."""
-        place = writable(path)
+        """Make a folder, or by its place in the view an album."""
+        if concerns(path):
+            return await self._in_views.mkdir(paths.normalise(path), exist_ok=exist_ok)
+        place = paths.writable(path)
         found = await self._tree.find(place)
         if found is not None and found.kind is not Kind.FOLDER:
             raise IsFileError(place)
@@ -213,11 +237,11 @@ class AmazonPhotosRemote(
 
     async def move(self, source: Ref, path: str) -> Entry:
         """Give an entry another path; an album another name."""
-        return await Move(self._tree, await self._live(source)).to(path)
+        return await (self._in_views.move(source, path) if concerns(source, path) else self._move(source, path))
 
     async def trashed(self) -> AsyncIterator[Entry]:
         """Yield what was put in the bin, last changed first, without what went along with a folder."""
-        for entry in await self._views.trash():
+        for entry in (await self._views.trash()).rows:
             yield entry
 
     async def albums(self) -> AsyncIterator[Entry]:
@@ -296,6 +320,8 @@ class AmazonPhotosRemote(
         if not isinstance(target, NodeId):
             path = paths.normalise(target)
             if paths.is_view(path):
+                if fresh:
+                    self._views.forget()
                 return await self._views.stat(path)
             return await self._tree.stat(path, fresh=fresh)
         return await self._tree.node(target.value, fresh=fresh)
@@ -310,23 +336,25 @@ class AmazonPhotosRemote(
         known = self._cache.get(seen.id) if paths.is_view(seen.path) else None
         return known or seen
 
+    @property
+    def _in_views(self) -> ViewChanges:
+        return ViewChanges(
+            self, holders=self._holders, trash=self._bin.trash, move=self._move, making=self._albums_made
+        )
+
+    async def _move(self, source: Ref, path: str) -> Entry:
+        return await Move(self._tree, await self._live(source)).to(path)
+
     async def _members(self, targets: Sequence[Ref]) -> Sequence[Entry]:
         return [member(target, await self._seen(target)) for target in targets]
 
     async def _list_binned(self, place: Entry, *, recursive: bool) -> AsyncIterator[Entry]:
         """Yield what went to the bin inside a folder, or what a trashed album holds."""
-        inside = self._albums.members if place.kind is Kind.ALBUM else self._views.trashed_in
-        for entry in sorted(await inside(place), key=lambda each: (paths.fold(each.name), each.id)):
+        inside = self._views.members if place.kind is Kind.ALBUM else self._views.trashed_in
+        for entry in sorted((await inside(place)).rows, key=lambda each: (paths.fold(each.name), each.id)):
             yield entry
             if recursive and entry.kind is Kind.FOLDER:
                 async for below in self._list_binned(entry, recursive=True):
-                    yield below
-
-    async def _list_view(self, place: Entry, *, recursive: bool) -> AsyncIterator[Entry]:
-        for entry in await self._views.listing(place):
-            yield entry
-            if recursive and entry.kind is Kind.FOLDER:
-                async for below in self._list_view(entry, recursive=True):
                     yield below
 
 
@@ -336,7 +364,7 @@ def _writable(path: str) -> str:
     Raises:
         IsFolderError: it is the root.
     """
-    place = writable(path)
+    place = paths.writable(path)
     if not place:
         raise IsFolderError(place)
     return place

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from ap_remote import mapping
 from ap_remote.api import nodes, pages
+from ap_remote.cache import RECENT
 from ap_remote.errors import BatchError, IsFolderError, NotFoundError
 from ap_remote.model import Entry, Kind, NodeId, Outcome, Ref, Status
 from ap_remote.remote import paths
 
 if TYPE_CHECKING:
     from ap_remote.backends.amazon_tree import Tree
+    from ap_remote.wire.nodes import NodePage
 
 _ALL: Final = "kind:VISUAL_COLLECTION AND status:AVAILABLE"
 _BATCH: Final = 200
@@ -26,36 +28,34 @@ class Albums:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self._members: dict[str, tuple[float, list[str]]] = {}
+        self._changed: dict[str, dict[str, tuple[float, bool]]] = {}
+        """By album: which members were changed here, when, and whether they were added."""
 
-    async def all(self) -> list[Entry]:
-        """Return the albums by name. One made here moments ago counts even where the listing does not show it yet."""
-        tree = self._tree
-        rows = [node async for node in pages.iterate(tree.transport.send, partial(nodes.nodes, _ALL))]
-        listed = [mapping.entry(node, path="") for node in rows]
-        tree.cache.put(listed, replace_equal=True, seen=tree.clock())
-        mine = [each for each in tree.cache.recent(tree.since()) if each.kind is Kind.ALBUM]
-        known = tree.cache.get_many({each.id for each in (*listed, *mine)})
-        found = [each for each in known.values() if each.status is Status.AVAILABLE]
-        return sorted(found, key=lambda each: (paths.fold(each.name), each.id))
+    async def known(self, since: float) -> tuple[list[Entry], float]:
+        """Return the albums by name, and as of when: *since* or later.
 
-    async def members(self, album: Entry) -> list[Entry]:
-        """Return what is in an album, by name, each at the path it has in its folder."""
+        One made here moments ago counts even where the listing does not show it yet.
+        """
         tree = self._tree
-        when, ids = self._members.get(album.id, (-1.0, []))
-        if when < tree.since():
-            began = tree.clock()
-            rows = [node async for node in pages.iterate(tree.transport.send, partial(nodes.children, album.id))]
-            tree.cache.put([mapping.entry(row, path="") for row in rows], replace_equal=True, seen=began)
-            ids = [row.id for row in rows]
-            self._members[album.id] = (began, ids)
-        known = tree.cache.get_many(ids)
+        when, ids = await tree.asked.get("albums", since, partial(self._ask, partial(nodes.nodes, _ALL)))
+        known = tree.cache.get_many({*ids, *tree.mine()})
+        found = [each for each in known.values() if each.kind is Kind.ALBUM and each.status is Status.AVAILABLE]
+        return sorted(found, key=lambda each: (paths.fold(each.name), each.id)), when
+
+    async def known_members(self, album: Entry, since: float) -> tuple[list[Entry], float]:
+        """Return what is in an album, by name, each at the path it has in its folder, and as of when.
+
+        Who was added or taken out here moments ago is in or out, whatever the listing shows.
+        """
+        tree = self._tree
+        ask = partial(self._ask, partial(nodes.children, album.id))
+        when, ids = await tree.asked.get(_members(album.id), since, ask)
+        threshold = tree.clock() - RECENT
+        mine = {key: added for key, (at, added) in self._changed.get(album.id, {}).items() if at >= threshold}
+        wanted = [key for key in dict.fromkeys([*ids, *mine]) if mine.get(key, True)]
+        known = tree.cache.get_many(wanted)
         found = await tree.locate([each for each in known.values() if each.status is Status.AVAILABLE])
-        return sorted(found, key=lambda each: (paths.fold(each.name), each.id))
-
-    def forget(self) -> None:
-        """Ask for members again when they are needed next."""
-        self._members.clear()
+        return sorted(found, key=lambda each: (paths.fold(each.name), each.id)), when
 
     async def create(self, name: str, members: Sequence[Entry], description: str) -> Entry:
         """Make an album."""
@@ -72,12 +72,13 @@ class Albums:
         Raises:
             BatchError: the service refused some of them.
         """
-        self._members.pop(album.id, None)
+        self._tree.asked.forget(_members(album.id))
         refused: dict[str, object] = {}
         for batch in _batches(list(dict.fromkeys(each.id for each in members))):
             answer = await self._tree.transport.send(nodes.change_members(album.id, op, batch))
             refused |= {key: code for key, code in answer.error_map.items() if code}
-        self._members.pop(album.id, None)
+            self._note(album.id, {key: op == "add" for key in batch if key not in refused})
+        self._tree.asked.forget(_members(album.id))
         if refused:
             rows = [
                 Outcome(target=str(NodeId(each.id)), action="trash", id=each.id, error=f"code {refused[each.id]}")
@@ -86,6 +87,18 @@ class Albums:
             ]
             raise BatchError(f"the service refused {len(refused)} of {len(members)} members of {album.name!r}", rows)
         await self._tree.ask(album.id, truth=True)
+
+    def _note(self, album: str, members: dict[str, bool]) -> None:
+        now = self._tree.clock()
+        changed = {**self._changed.get(album, {}), **{key: (now, added) for key, added in members.items()}}
+        self._changed[album] = {key: row for key, row in changed.items() if row[0] >= now - RECENT}
+
+    async def _ask(self, call: pages.MakeCall[NodePage]) -> list[str]:
+        tree = self._tree
+        began = tree.clock()
+        rows = [node async for node in pages.iterate(tree.transport.send, call)]
+        tree.cache.put([mapping.entry(row, path="") for row in rows], replace_equal=True, seen=began)
+        return [row.id for row in rows]
 
     async def album(self, target: Ref, seen: Entry) -> Entry:
         """Return *seen*, which *target* names, if it is an album.
@@ -110,6 +123,10 @@ def member(target: Ref, seen: Entry) -> Entry:
     if seen.status is not Status.AVAILABLE:
         raise NotFoundError(str(target))
     return seen
+
+
+def _members(album: str) -> tuple[str, str]:
+    return "members", album
 
 
 def _batches(ids: Sequence[str]) -> Iterator[list[str]]:

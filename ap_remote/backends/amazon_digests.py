@@ -39,9 +39,18 @@ class Digests(Ability):
         found = await look_up(self._tree, self._facts, {each.lower() for each in digests})
         return {each: found[each.lower()] for each in digests if each.lower() in found}
 
+    async def _holders(self, md5: str) -> Sequence[Entry]:
+        """Return all files of this content."""
+        return [each for each in await _living(self._tree, self._facts, [md5.lower()]) if each.md5 == md5.lower()]
+
 
 async def look_up(tree: Tree, facts: Facts, digests: Iterable[str]) -> dict[str, Entry]:
     """Return what the service holds of these contents now, by digest in lower case; the cache learns of it."""
+    wanted = sorted(digests)
+    return {each.md5: each for each in reversed(await _living(tree, facts, wanted)) if each.md5 in wanted}
+
+
+async def _living(tree: Tree, facts: Facts, digests: Iterable[str]) -> list[Entry]:
     wanted = sorted(digests)
     found: list[Entry] = []
     for batch in _batches(wanted):
@@ -55,12 +64,11 @@ async def look_up(tree: Tree, facts: Facts, digests: Iterable[str]) -> dict[str,
                 continue
         found += await _one_by_one(tree, batch)
     if not found:
-        return {}
+        return []
     tree.cache.put(found, replace_equal=True, seen=tree.clock())
     located = await tree.locate(found)
     # What was trashed here moments ago the service may still show.
-    living = [each for each in located if each.status is Status.AVAILABLE and each.kind is Kind.FILE]
-    return {each.md5: each for each in reversed(living) if each.md5 in wanted}
+    return [each for each in located if each.status is Status.AVAILABLE and each.kind is Kind.FILE]
 
 
 async def _in_bulk(tree: Tree, digests: Sequence[str]) -> list[Entry]:

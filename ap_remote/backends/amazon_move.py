@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ap_remote import mapping
 from ap_remote.api import nodes
-from ap_remote.backends.amazon_tree import writable
 from ap_remote.errors import (
     AccessDeniedError,
     AlreadyExistsError,
@@ -40,7 +39,7 @@ class Move:
         """
         if self._entry.kind is Kind.ALBUM:
             return await self._rename_album(paths.normalise(path))
-        place = writable(path)
+        place = paths.writable(path)
         if not place:
             raise IsFolderError(place)
         if self._entry.id == self._tree.cache.root:

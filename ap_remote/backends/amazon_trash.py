@@ -39,6 +39,7 @@ Resolved = tuple[Ref, Entry | RemoteError]
 
 _ALBUMS: Final = "kind:(VISUAL_COLLECTION*) AND status:(TRASH*)"
 """The bin's other half: the site's own filter leaves albums out."""
+_BIN: Final = "bin"
 _FEW: Final = 8
 """Targets up to which nodes are asked for one by one rather than by listing the bin."""
 _UNKNOWN: Final = 404
@@ -64,28 +65,38 @@ class Bin:
     # -- looking -------------------------------------------------------------------------------------------------------
 
     async def listing(self) -> list[tuple[Entry, bool]]:
-        """Return what is in the bin, last changed first, each with whether a folder took it along.
+        """Ask what is in the bin; see :meth:`known`."""
+        self._tree.asked.forget(_BIN)
+        found, _ = await self.known(self._tree.clock())
+        return found
+
+    async def known(self, since: float) -> tuple[list[tuple[Entry, bool]], float]:
+        """Return what is in the bin, last changed first, each with whether a folder took it along, and as of when.
 
         What was put in or taken out here moments ago counts even where the listing does not show it yet.
         """
+        tree = self._tree
+        when, told = await tree.asked.get(_BIN, since, self._ask)
+        known = tree.cache.get_many({**dict.fromkeys(tree.mine()), **told})
+        binned = [each for each in known.values() if each.status is Status.TRASHED]
+        found = [
+            (each, along if along is not None else any(parent in told for parent in each.parents))
+            for each in await tree.locate(binned)
+            for along in (told.get(each.id),)
+        ]
+        return sorted(
+            found, key=lambda row: row[0].modified.timestamp() if row[0].modified else 0.0, reverse=True
+        ), when
+
+    async def _ask(self) -> dict[str, bool | None]:
+        """Ask what is in the bin and return by id whether a folder took it along, as far as that is said."""
         tree = self._tree
         rows: list[Node] = []
         for filters in (api.TRASHED, _ALBUMS):
             ask = partial(api.trash_page, offset=None, sort=None, filters=filters)
             rows += [node async for node in pages.iterate(tree.transport.send, ask)]
-        listed = [mapping.entry(node, path="") for node in rows]
-        tree.cache.put(listed, replace_equal=True, seen=tree.clock())
-        told = {node.id: node.recursively_trashed for node in rows if node.recursively_trashed is not None}
-        inside = {each.id for each in listed}
-        mine = [each for each in tree.cache.recent(tree.since()) if each.status is Status.TRASHED]
-        ids = dict.fromkeys([each.id for each in (*mine, *listed)])
-        located = await tree.locate([each for each in (*mine, *listed) if ids.pop(each.id, 0) is None])
-        found = [
-            (each, told.get(each.id, any(parent in inside for parent in each.parents)))
-            for each in located
-            if each.status is Status.TRASHED
-        ]
-        return sorted(found, key=lambda row: row[0].modified.timestamp() if row[0].modified else 0.0, reverse=True)
+        tree.cache.put([mapping.entry(node, path="") for node in rows], replace_equal=True, seen=tree.clock())
+        return {node.id: node.recursively_trashed for node in rows}
 
     # -- the verbs -----------------------------------------------------------------------------------------------------
 
@@ -154,7 +165,7 @@ class Bin:
     async def _by_path(self, binned: Sequence[Entry], target: Ref) -> Entry:
         path = paths.normalise(str(target))
         if paths.is_view(path):
-            entry = await self._view(path)
+            entry = await self._sure(await self._view(path))
             if entry.status is Status.TRASHED:
                 return entry
         found = [each for each in binned if paths.fold(each.path) == paths.fold(path)]
@@ -162,7 +173,20 @@ class Bin:
             raise NotInTrashError(path)
         if len(found) > 1:
             raise AmbiguousError(path, [each.id for each in found])
-        return found[0]
+        entry = await self._sure(found[0])
+        if entry.status is not Status.TRASHED:
+            raise NotInTrashError(path)
+        return entry
+
+    async def _sure(self, entry: Entry) -> Entry:
+        """Return an entry as it is, if the bin does not list it and only our own note says that it is there."""
+        _, told = await self._tree.asked.get(_BIN, self._tree.since(), self._ask)
+        if entry.id in told:
+            return entry
+        try:
+            return await self._tree.ask(entry.id, truth=True)
+        except NotFoundError:
+            return entry  # what is gone cannot be lost; the call itself tells
 
     async def _attempt(self, find: Callable[[Ref], Awaitable[Entry]], target: Ref) -> Entry | RemoteError:
         try:

@@ -16,15 +16,16 @@ import msgspec
 
 from ap_remote import mapping
 from ap_remote.api import nodes, pages, trash
-from ap_remote.cache import RECENT, NodeCache, Stale
+from ap_remote.backends.amazon_asked import Asked
+from ap_remote.cache import RECENT, NodeCache, Several, Stale
 from ap_remote.errors import (
     AlreadyExistsError,
+    AmbiguousError,
     IsFileError,
     NotFoundError,
     OutcomeUnknownError,
     ProtocolError,
     RemoteError,
-    UnsupportedError,
 )
 from ap_remote.model import Entry, Kind, NodeId, Ref, Status
 from ap_remote.remote import paths
@@ -64,7 +65,9 @@ class Tree:
         self.max_age = max_age
         self.clock = clock
         self.sleep = sleep
+        self.asked = Asked(clock)
         self._locks: dict[str, asyncio.Lock] = {}
+        self._making: dict[str, asyncio.Lock] = {}
 
     def since(self, *, fresh: bool = False) -> float:
         """Return the moment from which knowledge is good enough."""
@@ -79,11 +82,21 @@ class Tree:
         return found if found is not None else await self._ask_root()
 
     async def find(self, path: str, *, fresh: bool = False) -> Entry | None:
-        """Return what is at a normal path outside the views, ``None`` if it is certain that nothing is."""
+        """Return what is at a normal path outside the views, ``None`` if it is certain that nothing is.
+
+        Raises:
+            AmbiguousError: several are, and the service says so too.
+        """
         since = self.since(fresh=fresh)
         asked: set[str] = set()
         while True:
             found = self.cache.find(path, since=since)
+            if isinstance(found, Several) and found.folder is not None:
+                if found.folder in asked:
+                    raise AmbiguousError(path, found.ids)
+                asked.add(found.folder)
+                await self.list_folder(found.folder, since=self.clock())
+                continue
             if not isinstance(found, Stale):
                 return found
             if found.folder is None:
@@ -137,8 +150,7 @@ class Tree:
         if truth:
             return await self.written(entry)
         self.cache.put([entry], replace_equal=True, seen=self.clock())
-        (located,) = await self.locate([entry])
-        return located
+        return (await self.locate([entry]))[0]
 
     async def ask_many(self, ids: Iterable[str], *, truth: bool = False) -> dict[str, Entry | RemoteError]:
         """Return nodes as the service knows them now, and for what is unknown the error that says so."""
@@ -211,6 +223,8 @@ class Tree:
         since = self.since(fresh=fresh)
         if not self.cache.listed_since(folder.id, since):
             await self.list_folder(folder.id, since=since)
+            if self.cache.get(folder.id) is None:
+                raise NotFoundError(folder.path)  # the service says that it is gone, which is not the same as empty
         return self.cache.children(folder.id, folder.path)
 
     async def below(self, folder: Entry, *, fresh: bool = False) -> AsyncIterator[Entry]:
@@ -279,6 +293,12 @@ class Tree:
     def wrote(self, *entries: Entry) -> None:
         """Take the answers of writes for the truth."""
         self.cache.put(entries, written=self.clock())
+        self.asked.note(entry.id for entry in entries)
+
+    def mine(self) -> set[str]:
+        """Return the ids of what was written here so lately that what is kept, or the service, may not show it."""
+        since = self.clock() - max(self.max_age, RECENT)
+        return {*self.asked.noted(since), *self.cache.recent_ids(since)}
 
     def is_recent(self, entry: Entry) -> bool:
         """Whether an entry was written here moments ago, so that the service may not know it everywhere yet."""
@@ -287,8 +307,7 @@ class Tree:
     async def written(self, entry: Entry) -> Entry:
         """Keep the answer of a write, and return it at its path."""
         self.wrote(entry)
-        (located,) = await self.locate([entry])
-        return located
+        return (await self.locate([entry]))[0]
 
     async def folder(self, path: str, *, make: bool = True) -> Entry:
         """Return the folder at a path; with *make*, missing ones are made.
@@ -305,7 +324,12 @@ class Tree:
             parent = await self.folder(parent_path, make=make)
             if not make:
                 raise NotFoundError(path)
-            found = await self._make_folder(parent, name)
+            # Files that are put side by side want the same folder: one of them makes it, the others find it made.
+            async with self._making.setdefault(path, asyncio.Lock()):
+                try:
+                    found = await self.find(path) or await self._make_folder(parent, name)
+                finally:
+                    self._making.pop(path, None)
         if found.kind is not Kind.FOLDER:
             raise IsFileError(found.path)
         return found
@@ -365,16 +389,3 @@ class Tree:
         entry = mapping.entry(page.data[0], path="")
         self.cache.put_root(entry)
         return entry
-
-
-def writable(path: str) -> str:
-    """Return the path in normal form, if a node could be made there, or if it is the root.
-
-    Raises:
-        InvalidNameError: a name that the service cannot hold.
-        UnsupportedError: it lies in the views.
-    """
-    place = paths.normalise(path)
-    if paths.is_view(place):
-        raise UnsupportedError(f"views cannot be written to: {place!r}")
-    return place

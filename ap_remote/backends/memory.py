@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -18,11 +19,13 @@ from ap_remote.backends import memory_photo
 from ap_remote.backends.memory_bytes import Bytes
 from ap_remote.backends.memory_counts import aggregate, measure
 from ap_remote.backends.memory_parents import Parents
+from ap_remote.backends.memory_peek import Peek, in_whole_steps
 from ap_remote.backends.memory_people import People
 from ap_remote.backends.memory_targets import Targets
 from ap_remote.backends.memory_tree import Node, Tree
 from ap_remote.backends.memory_words import Covers, Family, Words
 from ap_remote.backends.ordering import ordered
+from ap_remote.backends.view_changes import ViewChanges, concerns
 from ap_remote.errors import (
     AccessDeniedError,
     AlreadyExistsError,
@@ -51,7 +54,11 @@ if TYPE_CHECKING:
 _PIECE: Final = 1 << 20
 
 
-class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Remote):
+@in_whole_steps(
+    *("put", "trash", "restore", "delete", "mkdir", "move", "mark", "link", "unlink", "describe", "set_properties"),
+    *("create_album", "add_to_album", "remove_from_album", "set_album_cover", "add_to_family", "remove_from_family"),
+)
+class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Peek, Remote):
     """A remote whose account is this object.
 
     Args:
@@ -69,9 +76,11 @@ class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Remote):
     ) -> None:
         self._name = name
         self._tree = Tree(clock)
-        self._targets = Targets(self._tree)
+        self._targets = Targets(self._tree, self._people)
         self._place_of = place_of
         self._known = {}
+        self._whole = threading.RLock()
+        self._albums_made: dict[str, asyncio.Lock] = {}
 
     def __repr__(self) -> str:
         return f"MemoryRemote({self._name!r})"
@@ -110,6 +119,10 @@ class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Remote):
         taken: datetime | None = None,
     ) -> Entry:
         """Store bytes under a path."""
+        if concerns(path):
+            return await self._in_views.put(
+                source, paths.normalise(path), if_exists=if_exists, duplicates=duplicates, taken=taken
+            )
         place = self._targets.writable(path)
         parent, name = paths.split(place)
         file = source.path if isinstance(source, Measured) else source
@@ -149,7 +162,9 @@ class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Remote):
 
     async def trash(self, *targets: Ref) -> Sequence[Outcome]:
         """Put entries in the bin."""
+        return await (self._in_views.trash(targets) if concerns(*targets) else self._trash(targets))
 
+    async def _trash(self, targets: Sequence[Ref]) -> Sequence[Outcome]:
         def act(target: Ref) -> Node:
             try:
                 node = self._targets.node(target)
@@ -200,7 +215,9 @@ class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Remote):
         """Keep everything: the account is this object."""
 
     async def mkdir(self, path: str, *, parents: bool = True, exist_ok: bool = True) -> Entry:
-        """Make a folder."""
+        """Make a folder, or by its place in the view an album."""
+        if concerns(path):
+            return await self._in_views.mkdir(paths.normalise(path), exist_ok=exist_ok)
         place = paths.normalise(path) and self._targets.writable(path)
         node = self._tree.find(place)
         if node is not None and node.kind is not Kind.FOLDER:
@@ -215,6 +232,9 @@ class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Remote):
 
     async def move(self, source: Ref, path: str) -> Entry:
         """Give an entry another path; an album another name."""
+        return await (self._in_views.move(source, path) if concerns(source, path) else self._move(source, path))
+
+    async def _move(self, source: Ref, path: str) -> Entry:
         node = self._targets.live(source)
         if node.kind is Kind.ALBUM:
             return self._rename_album(node, path)
@@ -311,6 +331,7 @@ class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Remote):
         node = self._targets.node(NodeId(node_id))
         for key, value in fields.items():
             setattr(node, key, value)
+        self._tree.changes += 1
 
     def raw(self, path: str) -> bytes | None:
         """Return the bytes at a path behind the verbs' back; ``None`` where no file is."""
@@ -340,6 +361,10 @@ class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Remote):
             message = f"{action} failed for {len(failed)} of {len(outcomes)} targets; the first: {failed[0].error}"
             raise BatchError(message, outcomes)
         return outcomes
+
+    @property
+    def _in_views(self) -> ViewChanges:
+        return ViewChanges(self, holders=self._holders, trash=self._trash, move=self._move, making=self._albums_made)
 
     def _found(self, query: Query) -> Iterator[Entry]:
         entries = (self._tree.entry(node) for node in self._tree.available())

@@ -62,6 +62,11 @@ class Bytes(Ability):
         found = {node.md5: self._tree.entry(node) for node in reversed(nodes)}
         return {each: found[each.lower()] for each in digests if each.lower() in found}
 
+    async def _holders(self, md5: str) -> Sequence[Entry]:
+        """Return all files of this content."""
+        nodes = [node for node in self._tree.available() if node.kind is Kind.FILE and node.md5 == md5.lower()]
+        return [self._tree.entry(node) for node in nodes]
+
     async def rendition(self, target: Ref, *, width: int, height: int) -> bytes:
         """Return a picture that fits; films have none here."""
         _, node = self._targets.seen(target)

@@ -27,13 +27,13 @@ class People(Ability):
 
     async def people(self) -> Sequence[Person]:
         """Return the people, the most photographed first."""
-        found = [self._person(each) for each in sorted({each for node in self._visible() for each in node.people})]
-        return sorted(found, key=lambda person: (-person.count, person.id))
+        return self._people()
 
     async def name_person(self, person: str, name: str) -> None:
         """Give a cluster a name."""
         self._existing(person)
         self._known[person] = msgspec.structs.replace(self._person(person), name=_checked(name))
+        self._tree.changes += 1
 
     async def merge_people(self, people: Sequence[str], name: str) -> None:
         """Make one person of several clusters."""
@@ -51,6 +51,10 @@ class People(Ability):
         photograph = self._targets.member(target)
         self._existing(person)
         self._known[person] = msgspec.structs.replace(self._person(person), cover=photograph.id)
+
+    def _people(self) -> Sequence[Person]:
+        found = [self._person(each) for each in sorted({each for node in self._visible() for each in node.people})]
+        return sorted(found, key=lambda person: (-person.count, person.id))
 
     def _labelled(self, facets: Sequence[Facet]) -> Sequence[Facet]:
         """Give the rows of an aggregation the names of the people they count."""

@@ -4,33 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ap_remote.backends.memory_views import Views
-from ap_remote.errors import AmbiguousError, IsFolderError, NotFoundError, NotInTrashError, UnsupportedError
+from ap_remote.backends import views
+from ap_remote.backends.memory_source import ViewSource
+from ap_remote.errors import (
+    AmbiguousError,
+    IsFileError,
+    IsFolderError,
+    NotFoundError,
+    NotInTrashError,
+    UnsupportedError,
+)
 from ap_remote.model import Entry, Kind, NodeId, Ref, Status
 from ap_remote.remote import paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ap_remote.backends.memory_tree import Node, Tree
+    from ap_remote.model import Person
 
 
 class Targets:
     """Resolves what the verbs are called with."""
 
-    def __init__(self, tree: Tree) -> None:
-        """Resolve against *tree* and its views."""
+    def __init__(self, tree: Tree, people: Callable[[], Sequence[Person]]) -> None:
+        """Resolve against *tree* and its views; *people* says who is on photographs."""
         self._tree = tree
-        self._views = Views(tree)
+        self._views = ViewSource(tree, people)
 
     def seen(self, target: Ref) -> tuple[str, Node | None]:
         """Return where a target is seen, and its node; none for the virtual folders."""
         if not isinstance(target, NodeId):
             path = paths.normalise(target)
-            if self._views.is_folder(path):
-                return path, None
             if paths.is_view(path):
-                return path, self._views.node(path)
+                entry, seen = self._views.stat(path)
+                return entry.path, seen
         node = self.node(target)
         return self._tree.entry(node).path, node
 
@@ -107,21 +115,21 @@ class Targets:
 
     def virtual(self, path: str) -> Entry:
         """Return the entry of a virtual folder."""
-        return self._views.folder(path)
+        return views.directory(path)
 
     def listed(self, path: str, node: Node | None, *, recursive: bool) -> Iterator[Entry]:
         """Yield what lies under a folder, an album or a virtual folder that :meth:`seen` returned."""
-        if self._views.is_top(path):
-            for view in (paths.ALBUMS_VIEW, paths.TRASH_VIEW):
-                yield self._views.folder(view)
-                if recursive:
-                    yield from self.listed(view, None, recursive=True)
+        if node is None:
+            yield from self._views.below(views.directory(path), recursive=recursive)
             return
-        for name, each in self._inside(path, node):
-            here = paths.join(path, name)
+        if node.kind is Kind.FILE:
+            raise IsFileError(path)
+        if paths.is_view(path):
+            yield from self._views.below(self._tree.entry(node, path), recursive=recursive)
+            return
+        inside = self._tree.members(node) if node.kind is Kind.ALBUM else self._tree.ordered(node)
+        for each in inside:
+            here = paths.join(path, each.name)
             yield self._tree.entry(each, here)
             if recursive and each.kind is Kind.FOLDER:
                 yield from self.listed(here, each, recursive=True)
-
-    def _inside(self, path: str, node: Node | None) -> Sequence[tuple[str, Node]]:
-        return self._views.inside(path) if node is None else self._views.within(node, path)

@@ -78,6 +78,8 @@ class Tree:
         """Begin with a root."""
         self._clock = clock
         self._count = itertools.count(1)
+        self.changes = 0
+        """Grows with everything that is done here; whoever changes a node behind the tree's back counts it."""
         self._nodes: dict[str, Node] = {}
         self.root = self.add(None, "", Kind.FOLDER)
 
@@ -87,6 +89,7 @@ class Tree:
         # 16 bytes are 22 characters, as Amazon's ids are [amazon-photos-api.md 6.1].
         node = Node(secrets.token_urlsafe(16), name, kind, parent, now, now)
         self._nodes[node.id] = node
+        self.changes += 1
         if parent is not None:
             parent.children[paths.fold(name)] = node
         return node
@@ -95,6 +98,7 @@ class Tree:
         """Note that the node changed."""
         node.modified = self._clock()
         node.version += 1
+        self.changes += 1
 
     def by_id(self, node_id: str) -> Node | None:
         """Return a node in any state."""
@@ -221,11 +225,8 @@ class Tree:
     def trashed_from(self, path: str) -> list[Node]:
         """Return all in the bin that had this path."""
         wanted = paths.fold(path)
-        return [
-            node
-            for node in self._nodes.values()
-            if node.status is Status.TRASHED and paths.fold(self.path(node)) == wanted
-        ]
+        binned = [node for node in self._nodes.values() if node.status is Status.TRASHED]
+        return [node for node in binned if paths.fold(self.path(node)) == wanted]
 
     def trash(self, node: Node) -> None:
         """Put a node in the bin with all below it that lies nowhere else; what does stays there (own choice)."""
@@ -264,6 +265,7 @@ class Tree:
 
     def delete(self, node: Node) -> None:
         """Remove a trashed node for ever, with what went along with it."""
+        self.changes += 1
         for each in (node, *self._leave(node)):
             del self._nodes[each.id]
             for album in self._nodes.values():
@@ -328,11 +330,8 @@ class Tree:
     def _free_among(self, node: Node, folders: list[Node]) -> list[Node]:
         """Return those of *folders* that live and have room for a node's name; always the first."""
         key = paths.fold(node.name)
-        return folders[:1] + [
-            each
-            for each in folders[1:]
-            if each.id in self._nodes and each.status is Status.AVAILABLE and key not in each.children
-        ]
+        living = [each for each in folders[1:] if each.id in self._nodes and each.status is Status.AVAILABLE]
+        return folders[:1] + [each for each in living if key not in each.children]
 
     def _leave(self, node: Node) -> list[Node]:
         """Cut a node loose in the bin and return what goes with it, parents first."""

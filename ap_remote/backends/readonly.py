@@ -18,7 +18,9 @@ from ap_remote.remote.features import (
     SupportsAssets,
     SupportsChanges,
     SupportsDigests,
+    SupportsLinks,
     SupportsOffline,
+    SupportsPeek,
     SupportsSync,
     SupportsThumbnails,
     SupportsTrashListing,
@@ -179,6 +181,25 @@ class _Changes(_Ability):
         return found
 
 
+class _Peek(_Ability):
+    def peek(self, path: str) -> Entry | None:
+        """Return what is known to be at a path."""
+        found: Entry | None = self._inner.peek(path)
+        return found
+
+    def peek_list(self, path: str) -> Sequence[Entry] | None:
+        """Return what is known to be in a folder."""
+        found: Sequence[Entry] | None = self._inner.peek_list(path)
+        return found
+
+
+class _Links(_Ability):
+    async def temporary_link(self, target: Ref) -> str:
+        """Return an address that can be read without a login; it cannot be written to."""
+        found: str = await self._inner.temporary_link(target)
+        return found
+
+
 READING: Final[dict[type, type]] = {
     SupportsTrashListing: _TrashListing,
     SupportsThumbnails: _Thumbnails,
@@ -189,6 +210,8 @@ READING: Final[dict[type, type]] = {
     SupportsDigests: _Digests,
     SupportsOffline: _Offline,
     SupportsChanges: _Changes,
+    SupportsPeek: _Peek,
+    SupportsLinks: _Links,
 }
 """The abilities that only read, and what passes them on. All others are masked."""
 

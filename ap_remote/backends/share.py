@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -23,7 +22,7 @@ from ap_remote.api import content, nodes, pages, shares
 from ap_remote.backends.amazon_download import pieces
 from ap_remote.backends.memory_counts import aggregate
 from ap_remote.backends.ordering import ordered
-from ap_remote.backends.views import told_apart
+from ap_remote.backends.view_names import Item, shown
 from ap_remote.errors import (
     AccessDeniedError,
     AmbiguousError,
@@ -309,13 +308,10 @@ class ShareRemote(Remote):
         if kept is not None and not fresh and self._clock() - kept[0] < self._max_age:
             return kept[1]
         entries = sorted(await self._ask(folder), key=lambda entry: (paths.fold(entry.name), entry.id))
-        taken = Counter(paths.fold(entry.name) for entry in entries)
+        names = shown([Item(name=entry.name, key=entry.id, entry=entry) for entry in entries])
         placed = [
-            msgspec.structs.replace(
-                entry,
-                path=paths.join(folder.path, entry.name if taken[paths.fold(entry.name)] == 1 else told_apart(entry)),
-            )
-            for entry in entries
+            msgspec.structs.replace(entry, path=paths.join(folder.path, name))
+            for entry, name in zip(entries, names, strict=True)
         ]
         self._listed[folder.id] = (self._clock(), placed)
         self._seen.update({entry.id: (self._clock(), entry) for entry in placed})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ap_remote.cache.nodes import RECENT, NodeCache, Stale, SyncState
+from ap_remote.cache.nodes import RECENT, NodeCache, Several, Stale, SyncState
 from ap_remote.cache.state import Fact, Walk
 
-__all__ = ["RECENT", "Fact", "NodeCache", "Stale", "SyncState", "Walk"]
+__all__ = ["RECENT", "Fact", "NodeCache", "Several", "Stale", "SyncState", "Walk"]

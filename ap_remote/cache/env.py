@@ -106,7 +106,17 @@ class Store:
 
     def read(self, work: Callable[[Any, Mapping[str, Any]], T]) -> T:
         """Return what *work* makes of a consistent view; it gets a transaction and the tables by name."""
-        handle = self._open()
+        return self._reading(self._open(), work)
+
+    def read_if_open(self, work: Callable[[Any, Mapping[str, Any]], T]) -> T | None:
+        """Return what *work* makes of a consistent view, ``None`` while the store is not open in this process.
+
+        For threads that may come while another closes the store: it is never opened again by them.
+        """
+        handle = self._handle
+        return None if handle is None or handle.pid != os.getpid() else self._reading(handle, work)
+
+    def _reading(self, handle: _Handle, work: Callable[[Any, Mapping[str, Any]], T]) -> T:
         with handle.lock:
             try:
                 try:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -24,15 +24,15 @@ from ap_remote.cache.env import MAP_SIZE, Store
 from ap_remote.cache.state import SyncState
 from ap_remote.cache.synced import Synced
 from ap_remote.cache.view import TABLES, View
-from ap_remote.cache.walk import Stale, Walks
-from ap_remote.model import Entry
+from ap_remote.cache.walk import Several, Stale, Walks
+from ap_remote.model import Entry, Kind
 
 if TYPE_CHECKING:
     from ap_remote.query.tree import Query
 
 T = TypeVar("T")
 
-__all__ = ["NodeCache", "Stale", "SyncState"]
+__all__ = ["NodeCache", "Several", "Stale", "SyncState"]
 
 RECENT: Final = 30.0
 """Seconds during which a listing is not believed about a node that was written here."""
@@ -66,8 +66,9 @@ class NodeCache(Synced):
     def close(self) -> None:
         """Close the files; closing twice is allowed, and the next use opens them again."""
         self._store.close()
-        self._shelf.clear()
-        self._walks.clear()
+        # A thread that reads at this moment goes on with the old ones.
+        self._shelf = OrderedDict()
+        self._walks = Walks()
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -111,8 +112,8 @@ class NodeCache(Synced):
         """Walk down *path*, trusting folders that were listed at *since* or later.
 
         Returns:
-            the entry; ``None`` if it is certain that there is none; or where the walk came to a folder that must be
-            listed first.
+            the entry; ``None`` if it is certain that there is none; where the walk came to a folder that must be
+            listed first, among them one where several answer to the name.
         """
         return self._read(lambda view: self._walks.walk(view, path, since))
 
@@ -150,6 +151,24 @@ class NodeCache(Synced):
         """Return the nodes that were written here at *since* or later and are still known."""
         return self._read(lambda view: view.entries(view.recent_ids(since)))
 
+    def recent_ids(self, since: float) -> list[str]:
+        """Return the ids of the nodes that were written or removed here at *since* or later."""
+        return self._read(lambda view: view.recent_ids(since))
+
+    def moment(self) -> int:
+        """Return the number of the last transaction that wrote; while it stands nothing has changed."""
+        return self._read(View.moment)
+
+    def months(self) -> list[tuple[int, int]]:
+        """Return the years and months in which photographs and films were taken that searches find."""
+
+        def work(view: View) -> list[tuple[int, int]]:
+            from ap_remote.cache import search
+
+            return search.months(view)
+
+        return self._read(work)
+
     def children(self, folder: str, path: str | None = None) -> list[Entry]:
         """Return what is in a folder, ordered by folded name. *path* is the folder's, if it is known already.
 
@@ -157,19 +176,44 @@ class NodeCache(Synced):
         """
 
         def work(view: View) -> list[Entry]:
-            at = path if path is not None else (view.path_of(folder) or "")
-            key, moment = (folder, at), view.moment()
-            kept = self._shelf.get(key)
-            if kept is not None and kept[0] == moment:
-                self._shelf.move_to_end(key)
-                return list(kept[1])
-            found = view.children(folder, at + "/" if at else "")
-            self._shelf[key] = (moment, found)
-            while len(self._shelf) > _SHELF:
-                self._shelf.popitem(last=False)
-            return list(found)
+            return self._children(view, folder, path if path is not None else (view.path_of(folder) or ""))
 
         return self._read(work)
+
+    def _children(self, view: View, folder: str, path: str) -> list[Entry]:
+        key, moment, shelf = (folder, path), view.moment(), self._shelf
+        kept = shelf.get(key)
+        if kept is not None and kept[0] == moment:
+            shelf.move_to_end(key)
+            return list(kept[1])
+        found = view.children(folder, path + "/" if path else "")
+        shelf[key] = (moment, found)
+        while len(shelf) > _SHELF:
+            shelf.popitem(last=False)
+        return list(found)
+
+    # -- at once, from any thread --------------------------------------------------------------------------------------
+
+    def peek(self, path: str, *, since: float) -> Entry | Stale | None:
+        """Return what :meth:`find` would, but open nothing: closed files know nothing."""
+        found = self._peek(lambda view: (self._walks.walk(view, path, since),))
+        return Stale(None, "") if found is None else found[0]
+
+    def peek_children(self, path: str, *, since: float) -> tuple[Entry, list[Entry] | None] | Stale | None:
+        """Return what is at *path*, as :meth:`peek` does, and of a folder that is known well enough its children."""
+
+        def work(view: View) -> tuple[tuple[Entry, list[Entry] | None] | Stale | None]:
+            found = self._walks.walk(view, path, since)
+            if not isinstance(found, Entry):
+                return (found,)
+            known = found.kind is Kind.FOLDER and view.listed_at(keys.node(found.id), view.completed()) >= since
+            return ((found, self._children(view, found.id, found.path) if known else None),)
+
+        found = self._peek(work)
+        return Stale(None, "") if found is None else found[0]
+
+    def _peek(self, work: Callable[[View], T]) -> T | None:
+        return self._store.read_if_open(lambda txn, tables: work(View(txn, tables)))
 
     def by_md5(self, md5: str) -> list[Entry]:
         """Return the nodes with this content, the trashed ones too."""

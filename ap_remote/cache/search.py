@@ -6,7 +6,7 @@ import heapq
 import itertools
 import unicodedata
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import MAXYEAR, datetime
 from typing import Any, Final
 
 from ap_remote import query as language
@@ -71,6 +71,22 @@ def dated(view: View, start: datetime | None, stop: datetime | None) -> list[str
             if begin <= created < end:
                 found.append((created, key[keys.TIMED :].decode()))
     return [node_id for _, node_id in sorted(found)]
+
+
+def months(view: View) -> list[tuple[int, int]]:
+    """Return the years and months in which photographs and films were taken, in order; one look for each is enough."""
+    found: set[tuple[int, int]] = set()
+    for shelf in (shelves.PHOTO, shelves.VIDEO):
+        low, high = keys.time(keys.TAKEN, shelf, keys.NEVER + 1), keys.time(keys.TAKEN, shelf, keys.ALWAYS)
+        while (row := next(view.between("times", low, high), None)) is not None:
+            when = keys.moment(_row(row)[0])
+            found.add((when.year, when.month))
+            if (when.year, when.month) == (MAXYEAR, 12):
+                break
+            following = when.replace(year=when.year + when.month // 12, month=when.month % 12 + 1, day=1)
+            start = following.replace(hour=0, minute=0, second=0, microsecond=0)
+            low = keys.time(keys.TAKEN, shelf, keys.instant(start))
+    return sorted(found)
 
 
 def _after(shelf: int) -> bytes:

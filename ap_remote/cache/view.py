@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -146,18 +146,21 @@ class View(Marks):
         return self._txn.cursor(self._tables["children"])
 
     def child(self, cursor: Any, parent: bytes, folded: str) -> tuple[bytes, bytes] | None:
-        """Return the id, as a key, and the stored record of the child with this folded name."""
+        """Return the id, as a key, and the stored record of the first child with this folded name."""
+        return next(self.namesakes(cursor, parent, folded), None)
+
+    def namesakes(self, cursor: Any, parent: bytes, folded: str) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the id, as a key, and the stored record of each child with this folded name: one, as a rule."""
         prefix = keys.named(parent + b"\0", folded)
         found = cursor.set_range(prefix)
         while found:
             key = cursor.key()
             if not key.startswith(prefix):
-                return None
+                return
             value = cursor.value()
             if not keys.is_cut(key) or paths.fold(records.decode(value).name) == folded:
-                return key[len(prefix) :], value
+                yield key[len(prefix) :], value
             found = cursor.next()
-        return None
 
     def children(self, parent: str, prefix_path: str = "") -> list[Entry]:
         """Return the children, ordered by folded name, each at its name behind *prefix_path*."""

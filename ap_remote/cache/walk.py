@@ -23,6 +23,12 @@ class Stale(msgspec.Struct, frozen=True):
     path: str
 
 
+class Several(Stale, frozen=True):
+    """A lookup found more than one node, which the service does not allow: *folder* should be listed anew."""
+
+    ids: tuple[str, ...]
+
+
 class Walked(msgspec.Struct, frozen=True, gc=False):
     """A folder that a walk came to."""
 
@@ -62,10 +68,16 @@ class Walks:
         if not name:
             root = view.record(folder.key.decode())
             return Stale(None, "") if root is None else records.placed(root, "")
-        child = view.child(view.children_cursor(), folder.key, paths.fold(name))
-        if child is None:
+        children = list(view.namesakes(view.children_cursor(), folder.key, paths.fold(name)))
+        if not children:
             return None
-        entry = records.decode(child[1])
+        entry = records.decode(children[0][1])
+        if len(children) > 1:
+            entries = [records.decode(value) for _, value in children]
+            exact = [each for each in entries if each.name == name]
+            if len(exact) != 1:
+                return Several(folder.key.decode(), folder.path, tuple(each.id for each in exact or entries))
+            entry = exact[0]
         return records.placed(entry, f"{folder.path}/{entry.name}" if folder.path else entry.name)
 
 

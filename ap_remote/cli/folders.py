@@ -85,8 +85,13 @@ def rmdirs(
         remote, target = resolve(spec)
         async with remote:
             folder = await _folder(remote, target)
+            if paths.is_view(folder.path):
+                # What lies in an album lies below no folder of it, so each would be taken for an empty one.
+                raise UnsupportedError(
+                    f"no folders lie in a view: {folder.path!r}; `ap trash` puts an album in the bin"
+                )
             rows = (await look_at(remote, target, Place(recursive=True, fresh=True))).rows
-            keep_root = leave_root or not folder.path or paths.is_view(folder.path)
+            keep_root = leave_root or not folder.path
             empty = _empty(rows, Found("", folder), keep_root=keep_root)
             if empty and not dry_run:
                 await remote.trash(*(NodeId(each.id) for each in empty))

@@ -11,6 +11,7 @@ from ap_remote.cli.console import ERR, json_line, line, say, shown
 from ap_remote.cli.render import size_text
 from ap_remote.cli.reporting import reasons
 from ap_remote.errors import ConfigError
+from ap_remote.remote.paths import ALBUMS_VIEW
 from ap_remote.transfer.plan import removals, sealed
 
 if TYPE_CHECKING:
@@ -80,11 +81,12 @@ def totals(plan: Plan) -> dict[str, Any]:
 def sums(plan: Plan) -> list[str]:
     """Return the sums of a plan as lines for a person."""
     gone = removals(plan.steps)
+    is_album = plan.target.partition(":")[2].strip("/").startswith(f"{ALBUMS_VIEW}/")
     counts = {
         "to copy": plan.count("copy"),
         "to replace": plan.count("replace"),
         "to move": plan.count("move"),
-        "to the trash": gone,
+        "to take out of the album" if is_album else "to the trash": gone,
         "to the trash at the source": plan.count("remove") - gone,
         "folders to make": plan.count("mkdir"),
     }

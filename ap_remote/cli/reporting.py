@@ -16,6 +16,7 @@ from ap_remote.cli.console import json_line, line, say
 from ap_remote.cli.progress import duration
 from ap_remote.cli.render import size_text
 from ap_remote.errors import ConfigError
+from ap_remote.remote.paths import ALBUMS_VIEW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,6 +36,7 @@ _WORDS: Final = {
     "replaced": "replaced",
     "moved": "moved",
     "removed": "put into the trash",
+    "left": "taken out of the album",
     "made": "folders made",
 }
 
@@ -79,7 +81,7 @@ def closing(report: Report, *, words: Mapping[str, str] | None = None) -> list[s
     """Return the closing table: a line of sums, then why files were left alone."""
     said = {**_WORDS, **(words or {})}
     done, skipped, failed = (report.select(result) for result in ("done", "skipped", "failed"))
-    deeds = Counter[str](row.deed or "copied" for row in done)
+    deeds = Counter[str](_deed(row) for row in done)
     counts = [f"{deeds[deed]} {said[deed]}" for deed in _WORDS if deeds[deed]] or [f"0 {said['copied']}"]
     rate = f", {size_text(int(report.size / report.seconds))}/s" if report.seconds > 0 and report.size else ""
     passed = f"{size_text(report.size)} in {duration(report.seconds)}{rate}"
@@ -87,6 +89,13 @@ def closing(report: Report, *, words: Mapping[str, str] | None = None) -> list[s
         f"{', '.join(counts)} ({passed}), {len(skipped)} skipped, {len(failed)} failed",
         *(f"{count:9,d} skipped: {reason}" for reason, count in reasons(row.reason for row in skipped)),
     ]
+
+
+def _deed(row: Row) -> str:
+    """Return what was done, as a key of the words; what is removed from an album stays in its folder."""
+    if row.deed == "removed" and row.target.startswith(f"{ALBUMS_VIEW}/"):
+        return "left"
+    return row.deed or "copied"
 
 
 def reasons(texts: Iterable[str]) -> list[tuple[str, int]]:

@@ -26,7 +26,10 @@ Specs = Annotated[
 
 
 def trash(specs: Specs, *, json: Json = False) -> None:
-    """Put entries in the bin; `ap restore` brings them back (Amazon keeps them for 30 days)."""
+    """Put entries in the bin; `ap restore` brings them back (Amazon keeps them for 30 days).
+
+    A photograph that is named by its place in an album, .views/albums/ALBUM/NAME, only leaves the album.
+    """
 
     async def act() -> Sequence[Outcome]:
         remote, targets = _one_remote(specs)
@@ -96,7 +99,10 @@ def _tell(result: tuple[Sequence[Outcome], bool], verb: str, *, json: bool) -> N
             say(f"failed {each.target}: {each.error}")
         else:
             where = f" to {each.entry.path}" if verb == "restored" and each.entry else ""
-            line(f"{verb} {each.target}{where}")
+            if each.action == "remove":
+                line(f"taken out of the album {each.target}{f', it stays at {each.entry.path}' if each.entry else ''}")
+            else:
+                line(f"{verb} {each.target}{where}")
     if not good:
         raise typer.Exit(1)
 

@@ -137,8 +137,8 @@ def _location(entry: Entry, value: Term | Range) -> bool:
     label = entry.media.place.label if entry.media and entry.media.place else None
     if not label or isinstance(value, Range):
         return False
-    wanted = [_folded(part) for part in value.text.split("#") if part]
-    return bool(wanted) and [_folded(part) for part in label.split("#")][: len(wanted)] == wanted
+    wanted = [_folded(part) for part in value.text.rstrip("#").split("#")]
+    return any(wanted) and [_folded(part) for part in label.split("#")][: len(wanted)] == wanted
 
 
 _FACETS: Final[dict[str, _Test]] = {

@@ -117,6 +117,9 @@ class Remote(ABC):
         The stored md5 is compared with the md5 of what was sent. Nothing appears under *path* unless the upload was
         complete. Overwriting keeps the node's id and raises its version.
 
+        ``.views/albums/<album>/<name>`` puts the file into an album, which is made as needed: what the account holds
+        under that name with these bytes is added, anything else is uploaded to ``Pictures/<album>`` and added.
+
         Args:
             source: bytes, or the path of a local file, which is streamed.
             path: the full path of the new file.
@@ -131,6 +134,7 @@ class Remote(ABC):
             IsFileError: a parent is a file.
             IntegrityError: the service stored something else.
             OutcomeUnknownError: the connection broke after the bytes had left, and looking did not settle it.
+            UnsupportedError: *path* lies in the views, and is no place in an album.
         """
 
     @abstractmethod
@@ -150,10 +154,14 @@ class Remote(ABC):
     async def trash(self, *targets: Ref) -> Sequence[Outcome]:
         """Put entries in the bin; a folder takes all below it along. Members of an album stay where they are.
 
+        A path ``.views/albums/<album>/<name>`` takes the photograph out of the album and leaves it in its folder; the
+        outcome's action is ``remove`` then. A path in a view that is only for looking is refused.
+
         Every target is tried. What is in the trash already counts as done.
 
         Raises:
             NotFoundError: a single target does not exist.
+            UnsupportedError: a single target is a path in a view that is only for looking.
             BatchError: some of several targets failed.
         """
 

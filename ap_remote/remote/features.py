@@ -50,21 +50,26 @@ class SupportsFolders(Protocol):
     """Folders can be made and entries moved without sending their bytes again."""
 
     async def mkdir(self, path: str, *, parents: bool = True, exist_ok: bool = True) -> Entry:
-        """Make a folder and return it.
+        """Make a folder, or at ``.views/albums/<name>`` an album, and return it.
 
         Raises:
             AlreadyExistsError: it is there and *exist_ok* is false.
             NotFoundError: its parent is missing and *parents* is false.
             IsFileError: a file is at *path* or above it.
+            UnsupportedError: nothing can be made at this place in the views.
         """
         ...
 
     async def move(self, source: Ref, path: str) -> Entry:
         """Give an entry another path: a rename, another parent, or both. Ids stay.
 
+        Out of ``.views/trash`` it restores; from one album's view to another's it changes albums; ``.views/albums/A``
+        to ``.views/albums/B`` renames an album.
+
         Raises:
             NotFoundError: nothing is at *source*, or the new parent is missing.
             AlreadyExistsError: the new name is taken.
+            UnsupportedError: any other move from or into a view; the sentence says what to do instead.
         """
         ...
 
@@ -291,6 +296,48 @@ class SupportsOffline(Protocol):
 
     async def count_cached(self, query: str = "") -> int:
         """Return how many entries :meth:`search_cached` finds."""
+        ...
+
+
+@runtime_checkable
+class SupportsPeek(Protocol):
+    """What is known here already can be had at once, without a loop and from any thread of the process.
+
+    Never says what :meth:`Remote.stat` and :meth:`Remote.list` would not say at that moment. Opens nothing, sends
+    nothing.
+    """
+
+    def peek(self, path: str) -> Entry | None:
+        """Return what :meth:`Remote.stat` would; ``None`` where it would have to ask, or nothing is open.
+
+        Raises:
+            NotFoundError: it is certain that nothing is at *path*.
+        """
+        ...
+
+    def peek_list(self, path: str) -> Sequence[Entry] | None:
+        """Return what :meth:`Remote.list` would yield; ``None`` where it would have to ask, or nothing is open.
+
+        Raises:
+            NotFoundError: it is certain that nothing is at *path*.
+            IsFileError: *path* is a file.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsLinks(Protocol):
+    """The service gives out addresses that need no login."""
+
+    async def temporary_link(self, target: Ref) -> str:
+        """Return an address that gives a file's bytes to whoever has it, for a while that the service chooses.
+
+        It is a credential: nobody keeps it, and nobody writes it down.
+
+        Raises:
+            IsFolderError: *target* is no file.
+            UnsupportedError: the service makes none.
+        """
         ...
 
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ap_remote.errors import InvalidNameError
+from ap_remote.errors import InvalidNameError, UnsupportedError
 from ap_remote.model import NodeId, Ref
 
 ROOT: Final = ""
 VIEWS: Final = ".views"
 TRASH_VIEW: Final = ".views/trash"
 ALBUMS_VIEW: Final = ".views/albums"
+FAVORITES_VIEW: Final = ".views/favorites"
+HIDDEN_VIEW: Final = ".views/hidden"
 _NO_NAMES: Final = frozenset({"", ".", ".."})
 _ODD: Final = re.compile("[/\0\ud800-\udfff]")
 NAME_LIMIT: Final = 256
@@ -82,8 +84,35 @@ def is_view(path: str) -> bool:
     return path == VIEWS or path.startswith(VIEWS + "/")
 
 
+def view_name(path: str) -> tuple[str, tuple[str, ...]]:
+    """Return the view that a path of the virtual tree lies in, and the names below it.
+
+    ``.views/albums/Rome/a.jpg`` is ``("albums", ("Rome", "a.jpg"))``; ``.views`` itself is ``("", ())``.
+
+    Raises:
+        ValueError: the path is none of the virtual tree.
+    """
+    top, *rest = path.split("/")
+    if top != VIEWS:
+        raise ValueError(f"{path!r} lies in no view")
+    return (fold(rest[0]), tuple(rest[1:])) if rest else ("", ())
+
+
 def parse_ref(text: str) -> Ref:
     """Read what a person types: ``id:<node id>``, else a path. ``/id:x`` is the path ``id:x``."""
     if text.startswith("id:") and len(text) > len("id:"):
         return NodeId(text.removeprefix("id:"))
     return normalise(text)
+
+
+def writable(path: str) -> str:
+    """Return the path in normal form, if a node could be made there, or if it is the root.
+
+    Raises:
+        InvalidNameError: a name that the service cannot hold.
+        UnsupportedError: it lies in the views.
+    """
+    place = normalise(path)
+    if is_view(place):
+        raise UnsupportedError(f"views cannot be written to: {place!r}")
+    return place

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from ap_remote.errors import NotFoundError, PreconditionFailedError, UnsupportedError
+from ap_remote.errors import AmbiguousError, NotFoundError, PreconditionFailedError, UnsupportedError
 from ap_remote.model import Kind, NodeId, Status
 from ap_remote.remote import paths
-from ap_remote.remote.features import SupportsAssets, SupportsFolders, SupportsParents
+from ap_remote.remote.features import SupportsAlbums, SupportsAssets, SupportsFolders, SupportsParents
 from ap_remote.transfer.filters import EVERYTHING
 from ap_remote.transfer.localnames import distinct
 from ap_remote.transfer.sides import Item, Listing
@@ -69,6 +69,17 @@ class Account:
         return self._top is not None and not self._top.is_folder
 
     @property
+    def is_album(self) -> bool:
+        """Whether the root is an album, or the path of one that is not there yet.
+
+        What is brought there is added to it, what is removed is taken out, and stays in its folder.
+        """
+        if self._top is not None:
+            return self._top.kind is Kind.ALBUM and self._top.status is not Status.TRASHED
+        target = self.target
+        return isinstance(target, str) and paths.is_view(target) and paths.split(target)[0] == paths.ALBUMS_VIEW
+
+    @property
     def live(self) -> dict[str, str]:
         """The live photos of the last listing: path to id."""
         return self._live
@@ -77,8 +88,9 @@ class Account:
     def is_writable(self) -> bool:
         """Whether anything can be put, moved or trashed here."""
         at = "" if isinstance(self.target, NodeId) and self._top is None else self.root
-        is_album = self._top is not None and self._top.kind is Kind.ALBUM
-        return not (self.remote.features.read_only or paths.is_view(at) or is_album)
+        if self.is_album:
+            return isinstance(self.remote, SupportsAlbums) and not self.remote.features.read_only
+        return not (self.remote.features.read_only or paths.is_view(at))
 
     def path(self, path: str) -> str:
         """Return the account's path of a path that is relative to the root."""
@@ -142,7 +154,7 @@ class Account:
         await self._folders("make a folder").mkdir(self.path(path))
 
     async def remove(self, item: Item) -> str:
-        """Trash an item and return its id; one that lies in further folders leaves this one only.
+        """Trash an item and return its id; one that lies in further folders, or in an album, leaves this one only.
 
         Raises:
             UnsupportedError: nothing can be trashed here, or it is the film of a live photo.
@@ -151,11 +163,34 @@ class Account:
         if item.film_of is not None:
             raise UnsupportedError(f"a film goes where its photograph goes, and not by itself: {item.path!r}")
         entry = await self._same(item)
-        if len(entry.parents) > 1 and isinstance(self.remote, SupportsParents):
+        if self.is_album:
+            await self._albums().remove_from_album(self._ref, [NodeId(entry.id)])
+        elif len(entry.parents) > 1 and isinstance(self.remote, SupportsParents):
             await self.remote.unlink(NodeId(entry.id), paths.split(self.path(item.path))[0])
         else:
             await self.remote.trash(NodeId(entry.id))
         return str(NodeId(entry.id))
+
+    async def add(self, node: str) -> None:
+        """Add a file of the account, by its id, to this album, which is made if need be.
+
+        Raises:
+            NotFoundError: the file is in the trash, or gone.
+        """
+        if isinstance(self.target, str):
+            await self._folders("make an album").mkdir(self.target)
+        await self._albums().add_to_album(self._ref, [NodeId(node)])
+
+    async def shows(self, entry: Entry, path: str) -> bool:
+        """Return whether an entry is seen at a path of this side now."""
+        if not self.is_album:
+            return paths.fold(entry.path) == paths.fold(self.path(path))
+        try:
+            return (await self.remote.stat(self.path(path), fresh=True)).id == entry.id
+        except NotFoundError:
+            return False
+        except AmbiguousError as exc:
+            return entry.id in exc.ids
 
     async def move(self, item: Item, path: str) -> Item:
         """Give an item another path; no bytes pass.
@@ -169,6 +204,8 @@ class Account:
     async def move_to(self, item: Item, place: str, path: str) -> Item:
         """Give an item another path anywhere in the account, and return it as *path*."""
         folders = self._folders("move anything")
+        if self.is_album or paths.is_view(place):
+            raise UnsupportedError(f"nothing is moved in an album or into one: {place!r}; a copy adds it")
         entry = await self._same(item)
         above = paths.split(place)[0]
         if above:
@@ -195,6 +232,15 @@ class Account:
             if there.id != entry.id:
                 raise PreconditionFailedError(f"another entry has this path now: {self.path(item.path)!r}")
         return entry
+
+    @property
+    def _ref(self) -> Ref:
+        return self.target if self._top is None else NodeId(self._top.id)
+
+    def _albums(self) -> SupportsAlbums:
+        if not isinstance(self.remote, SupportsAlbums):
+            raise UnsupportedError(f"{self.remote.name}: has no albums")
+        return self.remote
 
     def _writable(self, what: str) -> None:
         if not self.is_writable:

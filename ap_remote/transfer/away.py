@@ -132,9 +132,8 @@ async def bring_back(side: Side, seen: Seen, place: str, *, backup: bool) -> str
     if not isinstance(side, Account):
         raise UnsupportedError(f"{side.label} is neither a disk nor an account")
     path, node = side.path(seen.path), NodeId(seen.id or "")
-    if backup:
-        await _folders(side.remote).mkdir(split(path)[0])
-        await _folders(side.remote).move(node, path)
+    if side.is_album or backup:
+        await (side.add(node.value) if side.is_album else _move_back(side, node, path))
         return ""
     entry = await side.remote.stat(node, fresh=True)
     if entry.status is not Status.TRASHED and isinstance(side.remote, SupportsParents):
@@ -150,6 +149,11 @@ async def bring_back(side: Side, seen: Seen, place: str, *, backup: bool) -> str
     except (AlreadyExistsError, NotFoundError):
         return f"it came back as {back.path!r}"
     return ""
+
+
+async def _move_back(side: Account, node: NodeId, path: str) -> None:
+    await _folders(side.remote).mkdir(split(path)[0])
+    await _folders(side.remote).move(node, path)
 
 
 def _remote_folder(side: Account, backup: str) -> str:

@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ap_remote.errors import AlreadyExistsError, NotFoundError, PlanError, UnsupportedError
-from ap_remote.remote.paths import split
+from ap_remote.model import NodeId
+from ap_remote.remote.paths import fold, split
 from ap_remote.transfer.account import Account
 from ap_remote.transfer.away import bring_back, item_of, look_again, put_away
 from ap_remote.transfer.disk import Disk
 from ap_remote.transfer.fetching import Wanted, fetch, mark_of
 from ap_remote.transfer.hashing import md5_of
 from ap_remote.transfer.journal import Past
+from ap_remote.transfer.matching import is_same_account
 from ap_remote.transfer.relaying import brought
 from ap_remote.transfer.report import SilentMeter
 from ap_remote.transfer.sending import Outgoing, is_there, replace, send
@@ -73,6 +75,8 @@ class Carrier:
         past = self._book.past.setdefault(number, Past())
         if isinstance(self._target, Disk) and isinstance(self._source, Account):
             return await self._down(number, step, seen, past, flow)
+        if isinstance(self._target, Account) and self._target.is_album and await self._is_at_home(step, seen):
+            return await self._join(number, step, seen, past, self._target)
         if isinstance(self._target, Account):
             async with self._outgoing(seen, flow) as out:
                 return await self._up(number, step, out, past, self._target)
@@ -114,22 +118,43 @@ class Carrier:
             when=seen.taken or seen.modified,
         )
 
+    async def _is_at_home(self, step: Step, seen: Seen) -> bool:
+        """Whether what is to come into an album is a file of its account, by its own name."""
+        if not (isinstance(self._source, Account) and isinstance(self._target, Account) and seen.id is not None):
+            return False
+        if not is_same_account(self._source, self._target):
+            return False
+        await look_again(self._source, seen)
+        name = (await self._source.remote.stat(NodeId(seen.id))).name
+        return fold(split(step.path)[1]) in (fold(name), fold(split(seen.path)[1]))
+
+    async def _join(self, number: int, step: Step, seen: Seen, past: Past, album: Account) -> Outcome:
+        """Add a file of the account to its album; no bytes pass. Another member of its name leaves the album."""
+        assert seen.id is not None  # noqa: S101 - `_is_at_home` asked
+        past.begun = past.begun or self._book.write("begin", lazy=True, step=number, id=seen.id, md5=seen.md5 or "")
+        back = await self.put_away(number, album, self._old(step), past) if step.action == "replace" else None
+        try:
+            await album.add(seen.id)
+        except Exception:  # whatever it was, the two must not both be away
+            if back is not None:
+                await back()
+            raise
+        entry = await album.remote.stat(NodeId(seen.id))
+        return self._sent(number, step, entry, "it is in the account already, and was added to the album")
+
     async def _up(self, number: int, step: Step, out: Outgoing, past: Past, side: Account) -> Outcome:
         remote, path = side.remote, side.path(step.path)
         if past.begun is not None and (mine := await is_there(remote, path, out.md5)) is not None:
             return self._sent(number, step, mine, "the run before had got so far")
         past.begun = past.begun or self._book.write("begin", lazy=True, step=number)
         if step.action == "copy":
-            try:
-                return self._sent(number, step, await send(remote, out, path))
-            except AlreadyExistsError:
-                if await is_there(remote, path, out.md5) is not None:
-                    return Outcome("skipped", "", ALREADY)
-                return Outcome("failed", "", OTHER)
+            return await self._copy_up(number, step, out, side)
         old = self._old(step)
         if self._plan.options.in_place:
             await look_again(side, old)
             return self._sent(number, step, await send(remote, out, path, if_exists="overwrite"))
+        if side.is_album:
+            return self._sent(number, step, await self._change_member(number, step, out, past, side))
 
         md5 = await asyncio.to_thread(md5_of, out.file) if out.md5 is None else out.md5
 
@@ -145,6 +170,24 @@ class Carrier:
             put_away=lambda: self.put_away(number, side, old, past),
         )
         return self._sent(number, step, entry)
+
+    async def _copy_up(self, number: int, step: Step, out: Outgoing, side: Account) -> Outcome:
+        remote, path = side.remote, side.path(step.path)
+        try:
+            return self._sent(number, step, await send(remote, out, path))
+        except AlreadyExistsError:
+            if await is_there(remote, path, out.md5) is not None:
+                return Outcome("skipped", "", ALREADY)
+            return Outcome("failed", "", OTHER)
+
+    async def _change_member(self, number: int, step: Step, out: Outgoing, past: Past, album: Account) -> Entry:
+        """Let another file take a member's place in an album; neither its bytes nor its name in its folder change."""
+        back = await self.put_away(number, album, self._old(step), past)
+        try:
+            return await send(album.remote, out, album.path(step.path))
+        except Exception:  # whatever it was, a name must not be left without its file
+            await back()
+            raise
 
     async def put_away(self, number: int, side: Side, old: Seen, past: Past) -> Callable[[], Awaitable[None]]:
         """Put the old file away unless an earlier try did, and return what brings it back."""

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
+from ap_remote.errors import InvalidNameError
 from ap_remote.remote import paths
 from ap_remote.transfer.localnames import held_name
 from ap_remote.transfer.plan import Seen
@@ -50,6 +51,17 @@ def match_key(path: str, *, on_disk: bool = True) -> str:
 def is_same_account(one: Account, other: Account) -> bool:
     """Whether both sides are of one account."""
     return one.remote is other.remote or one.remote.name == other.remote.name
+
+
+def unfit(item: Item, target: Account) -> str:
+    """Return why an account cannot hold an item of its name there; nothing if it can."""
+    if item.is_folder and target.is_album:
+        return "an album has no folders in it: copy this one into an album of its own"
+    try:
+        paths.check_name(paths.split(item.path)[1])
+    except InvalidNameError as exc:
+        return str(exc)
+    return ""
 
 
 def stem(path: str) -> str:

@@ -110,8 +110,32 @@ async def _check(verb: Verb, source: Side, target: Side, options: Options) -> No
         raise ConfigError("both sides are on this disk: a transfer has an account at one side at least")
     if verb == "move" and isinstance(source, Account) and not source.is_writable:
         raise UnsupportedError(f"nothing can be moved out of {source.label}: it can only be read; copy it instead")
+    _check_albums(verb, source, target, options)
     if options.backup_dir is not None:
         _check_backup(options.backup_dir, source, target)
+
+
+def _check_albums(verb: Verb, source: Side, target: Side, options: Options) -> None:
+    """Refuse what an album cannot do: its photographs lie in folders, and stay there.
+
+    Raises:
+        UnsupportedError: it is so.
+    """
+    if verb == "move" and isinstance(source, Account) and source.is_album:
+        raise UnsupportedError(
+            f"nothing can be moved out of the album {source.label}: its photographs lie in folders; copy them, and "
+            "trash the album or its members by their places in it"
+        )
+    if not (isinstance(target, Account) and target.is_album):
+        return
+    if verb == "move" and _is_one(source, target):
+        raise UnsupportedError(
+            f"nothing of an account is moved into its album {target.label}: a copy adds it, and it stays in its folder"
+        )
+    if options.backup_dir is not None:
+        raise UnsupportedError(
+            f"a backup folder has no meaning for the album {target.label}: what is taken out of it stays in its folder"
+        )
 
 
 async def _check_target(target: Account) -> None:
@@ -208,13 +232,15 @@ def _removals(weighing: Weighing, there: Listing) -> tuple[list[Step], int]:
         else:
             below[top or item.path] += 1
             sizes[top or item.path] += item.size
-    steps = [_removal(item, below[path], sizes[path]) for path, item in tops.items()]
+    end = ": it leaves the album, and stays in its folder" if weighing.to_album else ""
+    steps = [_removal(item, below[path], sizes[path], end) for path, item in tops.items()]
     steps.sort(key=lambda step: -step.path.count("/"))
     return steps, below.total()
 
 
-def _removal(item: Item, files: int, size: int) -> Step:
+def _removal(item: Item, files: int, size: int, end: str = "") -> Step:
     reason = f"the source has no such folder; files in it: {files}" if item.is_folder else "the source has no such file"
+    reason += end
     there = msgspec.structs.replace(seen(item), size=size) if item.is_folder else seen(item)
     return Step(action="remove", path=item.path, there=there, reason=reason)
 

@@ -22,7 +22,7 @@ from ap_remote.model import NodeId, Status
 from ap_remote.remote import flow
 from ap_remote.remote.base import Measured
 from ap_remote.remote.features import SupportsFolders
-from ap_remote.remote.paths import fold
+from ap_remote.remote.paths import fold, is_view, normalise
 from ap_remote.transfer.matching import passing_path
 from ap_remote.transfer.pool import to_its_end
 
@@ -97,6 +97,10 @@ async def send(remote: Remote, out: Outgoing, path: str, *, if_exists: IfExists 
         return entry
     if if_exists == "overwrite":
         raise IntegrityError(f"{out.file} changed while it was sent; {path!r} holds what it was before")
+    if is_view(normalise(path)):
+        # It may be a photograph that was in the account long before.
+        await to_its_end(remote.trash(path))
+        raise IntegrityError(f"{out.file} changed while it was sent; what it was before is not in the album")
     await to_its_end(remote.trash(NodeId(entry.id)))
     raise IntegrityError(f"{out.file} changed while it was sent; what was stored is in the trash now")
 

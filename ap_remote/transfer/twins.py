@@ -115,7 +115,7 @@ async def plan_dedupe(
     listing = await side.listing(filters, progress=progress)
     be_whole(side, listing)
     only_named = keep in ("list", "skip")
-    if not only_named and isinstance(side, Account) and not side.is_writable:
+    if not only_named and isinstance(side, Account) and (side.is_album or not side.is_writable):
         raise UnsupportedError(f"nothing can be removed from {side.label}: it can only be read")
     groups, problems = await _groups(side, listing.items, options, progress)
     facts = await _facts(side, [item for group in groups.values() for item in group], options) if spare_marked else {}

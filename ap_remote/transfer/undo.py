@@ -118,11 +118,14 @@ class _Undo:
         if replaced and self._plan.options.in_place:
             raise LeftAloneError(IN_PLACE)
         made = await self._made(step, side, past)
+        reason = ""
         if made is not None:
             await side.remove(made)
+            reason = await _left_behind(side, made)
         if replaced and past.away is not None and step.there is not None:
-            return "removed", await self._bring(side, step.there, past.away.place)
-        return ("removed", "") if made is not None else ("", "")
+            word = await self._bring(side, step.there, past.away.place)
+            return "removed", "; ".join(filter(None, (reason, word)))
+        return ("removed", reason) if made is not None else ("", "")
 
     async def _made(self, step: Step, side: Side, past: Past) -> Item | None:
         """Return what a step brought, if it is there and still what it was.
@@ -151,8 +154,10 @@ class _Undo:
             # It broke off before the new one had got its name.
             places.append(passing_path(step.path, entry.md5 or ""))
         for place in places:
-            if fold(entry.path) == fold(side.path(place)):
+            if await side.shows(entry, place):
                 return Item(path=place, id=entry.id, size=entry.size, md5=entry.md5, version=entry.version)
+        if side.is_album:
+            raise LeftAloneError(f"{CHANGED}: {entry.path!r} is not in the album under that name")
         raise LeftAloneError(f"{CHANGED}: it is {entry.path!r} now")
 
     async def _restored(self, side: Side, step: Step, past: Past) -> tuple[Deed, str]:
@@ -236,6 +241,13 @@ async def _unsaid(side: Account, step: Step) -> Entry | None:
     return entry if entry is not None and (step.there is None or entry.id != step.there.id) else None
 
 
+async def _left_behind(side: Side, made: Item) -> str:
+    """Return where the file of a member is that was taken out of its album."""
+    if not (isinstance(side, Account) and side.is_album and made.id is not None):
+        return ""
+    return f"it is out of the album, and stays at {(await side.remote.stat(NodeId(made.id))).path!r}"
+
+
 def _is_there(place: str, file: Path) -> bool:
     """Whether what was put away at *place* is no longer there, but back."""
     return not os.path.lexists(place) and os.path.lexists(file)
@@ -262,7 +274,7 @@ async def _is_alive(side: Account, seen: Seen) -> bool:
     if seen.id is None:
         return False
     entry = await side.remote.stat(NodeId(seen.id), fresh=True)
-    return entry.status is not Status.TRASHED and fold(entry.path) == fold(side.path(seen.path))
+    return entry.status is not Status.TRASHED and await side.shows(entry, seen.path)
 
 
 def _made_local(side: Disk, step: Step, line: Line) -> Item | None:

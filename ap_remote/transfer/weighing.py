@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ap_remote.errors import InvalidNameError
 from ap_remote.model import NodeId
 from ap_remote.remote import paths
 from ap_remote.remote.features import SupportsAssets, SupportsDigests, SupportsFolders
@@ -16,7 +15,7 @@ from ap_remote.transfer import compare
 from ap_remote.transfer.account import Account
 from ap_remote.transfer.disk import Disk
 from ap_remote.transfer.filters import EVERYTHING
-from ap_remote.transfer.matching import above, is_same_account, match_key, printable, seen, stem, strays
+from ap_remote.transfer.matching import above, is_same_account, match_key, printable, seen, stem, strays, unfit
 from ap_remote.transfer.plan import Note, Seen, Step
 
 if TYPE_CHECKING:
@@ -58,6 +57,7 @@ class Weighing:
             and is_same_account(source, target)
         )
         """Nothing leaves the account: files are moved in it."""
+        self.to_album = isinstance(target, Account) and target.is_album
         self.skipped: list[Note] = []
         self.problems: list[Note] = []
         self.moves: list[Step] = []
@@ -152,12 +152,9 @@ class Weighing:
             self._block(item, self._blocked[parent])
             return
         place = paths.join(self._places.setdefault(parent, parent), name)
-        if isinstance(self._target, Account):
-            try:
-                paths.check_name(name)
-            except InvalidNameError as exc:
-                self._block(item, str(exc))
-                return
+        if isinstance(self._target, Account) and (why := unfit(item, self._target)):
+            self._block(item, why)
+            return
         key = self._key(item.path)
         first = self._first.setdefault(key, item) if self._one_name else item
         if first is not item and not (first.is_folder and item.is_folder):
@@ -277,7 +274,9 @@ class Weighing:
     async def _judge_new(self, progress: Progress | None) -> None:
         new = self._new
         films = self._film_places() if self._source.is_local else {}
-        refuse = isinstance(self._target, Account) and self._options.duplicates == "refuse" and not self._inside
+        # What the account has already may be just what is added to an album: only putting it there can tell.
+        known = not self._inside and not self.to_album
+        refuse = isinstance(self._target, Account) and self._options.duplicates == "refuse" and known
         doomed = [item for item in self.doomed() if not item.is_folder] if self._verb == "sync" else []
         leavers = list({item.path: item for item in (*strays(self._there.items), *doomed)}.values())
         sizes = {item.size for item in leavers}
@@ -307,7 +306,8 @@ class Weighing:
         can_move = self._target.is_local or (
             isinstance(self._target, Account) and isinstance(self._target.remote, SupportsFolders)
         )
-        if not can_move or not leavers:
+        # In an album nothing is renamed: a name belongs to the file in its folder.
+        if self.to_album or not can_move or not leavers:
             return new
         sizes = {item.size for item, _, _ in new}
         asked = [item for item in leavers if item.size in sizes]

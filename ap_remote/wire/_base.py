@@ -6,10 +6,17 @@ integers may arrive as strings. What it must say for us to work at all (an id, a
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
+
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""An escape in JSON; *half* is one half of a character pair without the other, which no text can hold."""
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -55,6 +62,12 @@ class Lenient(Generic[T]):
         except msgspec.ValidationError:
             # The quick way knows no null where a list or a number is expected; what is null is absent.
             return msgspec.convert(_without_nulls(_ANY.decode(body)), self._kind, strict=False)
+        except msgspec.DecodeError:
+            # A name that was cut within an emoji must not make its whole folder unreadable.
+            whole = _ESCAPE.sub(_whole, body)
+            if whole == body:
+                raise
+            return self.decode(whole)
 
 
 class Unrecorded(Lenient[T]):
@@ -109,6 +122,10 @@ class Raw:
     def decode(self, body: bytes, /) -> bytes:
         """Return *body*."""
         return body
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if escape["half"] else escape[0]
 
 
 _ANY: Final = msgspec.json.Decoder()

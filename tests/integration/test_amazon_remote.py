@@ -573,7 +573,7 @@ async def test_a_file_that_somebody_else_overwrote_is_read_as_it_is_now(remote, 
 
 
 async def test_the_virtual_tree_lists_what_exists(remote):
-    assert [entry.path async for entry in remote.list(".views")] == [".views/albums", ".views/trash"]
+    assert {".views/albums", ".views/trash"} < {entry.path async for entry in remote.list(".views")}
     with pytest.raises(NotFoundError):
         await remote.stat(".views/nothing")
     with pytest.raises(UnsupportedError):

@@ -122,7 +122,9 @@ class CacheMachine(RuleBasedStateMachine):
             prefix = "" if folder == "root" else folder + "/"
             by_name = {name: {key for other, key in expected if other == name} for name, _ in expected}
             for name, keys in by_name.items():
-                assert self.cache.resolve(prefix + name) in keys
+                exact = {key for key in keys if available[key].name == name}
+                (only,) = keys if len(keys) == 1 else exact if len(exact) == 1 else {None}
+                assert self.cache.resolve(prefix + name) == only
         for md5 in ("0" * 32, "f" * 32):
             assert {each.id for each in self.cache.by_md5(md5)} == {
                 key for key, each in self.model.items() if each.md5 == md5

@@ -181,6 +181,24 @@ class Agreement(RuleBasedStateMachine):
         expected = run(bin_of(self.memory))
         assert run(bin_of(self.first)) == expected
 
+    @invariant()
+    def what_is_peeked_is_what_stat_says(self) -> None:
+        for remote in (self.first, self.second, self.memory):
+            for place in (*FOLDERS, "x.jpg", "a/X.JPG", "a/b/y", "nowhere/y"):
+                before = peeked(remote, place)
+                said = run(outcome(lambda each, place=place: each.stat(place), remote))
+                assert before in (None, said)
+                # The clock stands still, so what was just asked for is known.
+                assert peeked(remote, place) == said
+
+
+def peeked(remote: Any, place: str) -> Any:
+    """Return what can be said of a path at once, in the form of :func:`outcome`."""
+    try:
+        return kind_of(remote.peek(place))
+    except RemoteError as exc:
+        return type(exc)
+
 
 async def outcome(work: Callable[[Remote], Awaitable[Any]], remote: Remote) -> Any:
     """Return what came of it in a form that both remotes share: ids and times are each one's own."""

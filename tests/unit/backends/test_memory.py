@@ -124,7 +124,7 @@ class TestMemoryRemote(RemoteContract, WordsContract):
         with pytest.raises(UnsupportedError):
             await remote.put(b"a", ".views/trash/a.txt")
         with pytest.raises(UnsupportedError):
-            await remote.mkdir(".views/albums/Rome")
+            await remote.mkdir(".views/trash/Rome")
         with pytest.raises(AccessDeniedError):
             await remote.move("", "a")
         with pytest.raises(NotFoundError):

@@ -189,3 +189,11 @@ def test_a_time_that_is_written_is_read_back(when: datetime) -> None:
 
 def test_a_time_is_written_in_utc() -> None:
     assert stamp(datetime(2024, 1, 1, 1, tzinfo=timezone(timedelta(hours=2)))) == "2023-12-31T23:00:00.000Z"
+
+
+def test_half_a_character_pair_in_a_name_costs_that_character_and_no_more() -> None:
+    body = rb'{"id": "x", "kind": "FILE", "name": "a\ud83d\\ud83d\ud83d\ude00\udc00\u0041\n"}'
+
+    assert NODE.decode(body).name == "a\ufffd\\ud83d\U0001f600\ufffdA\n"
+    with pytest.raises(msgspec.DecodeError):
+        NODE.decode(body[:-1])
