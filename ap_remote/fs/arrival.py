@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -33,5 +34,6 @@ class Arrival:
 
     def abandon(self) -> None:
         """Remove what was written; what stood under the name before is untouched."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # what it still holds may not fit on the disk, which is why it is abandoned
+            self._file.close()
         self._partial.unlink(missing_ok=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from fsspec.asyn import AsyncFileSystem, sync_wrapper  # type: ignore[import-untyped]  # fsspec ships no types
 from fsspec.utils import stringify_path  # type: ignore[import-untyped]  # fsspec ships no types
 
+from ap_remote.errors import ConfigError
+from ap_remote.fs.listings import EXPIRY, Listings
 from ap_remote.fs.remotes import Remotes
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ class RemoteBase(AsyncFileSystem):  # type: ignore[misc]  # untyped base
         asynchronous: bool = False,
         loop: AbstractEventLoop | None = None,
         batch_size: int | None = None,
+        use_listings_cache: bool = False,
+        listings_expiry_time: float | None = EXPIRY,
+        signed_links: bool = False,
         **options: Any,
     ) -> None:
         """Keep *factory*, which is called inside the first coroutine that needs the remote.
@@ -44,10 +49,30 @@ class RemoteBase(AsyncFileSystem):  # type: ignore[misc]  # untyped base
             asynchronous: the caller awaits the underscored methods on a loop of its own.
             loop: the loop that the synchronous methods use; fsspec's own by default.
             batch_size: how many files are moved at once, 8 by default.
+            use_listings_cache: keep listings here as well; what other processes change is then seen late.
+            listings_expiry_time: seconds for which a listing is kept, 60 by default; ``None`` is for ever.
+            signed_links: let :meth:`sign` and :meth:`url` give out addresses that anybody can read.
             options: fsspec's own (``skip_instance_cache`` ...).
+
+        Raises:
+            ConfigError: ``max_paths`` was given.
         """
-        super().__init__(asynchronous=asynchronous, loop=loop, batch_size=batch_size or BATCH, **options)
+        if options.get("max_paths") is not None:
+            raise ConfigError(
+                "max_paths is not offered: fsspec's cache loses its entries with it (fsspec issue 2095); "
+                "use listings_expiry_time",
+            )
+        super().__init__(
+            asynchronous=asynchronous,
+            loop=loop,
+            batch_size=batch_size or BATCH,
+            use_listings_cache=use_listings_cache,
+            listings_expiry_time=listings_expiry_time,
+            **options,
+        )
         self.fresh = fresh
+        self.signed_links = signed_links
+        self._listings = Listings(self.dircache)
         self._remotes = Remotes(factory)
         weakref.finalize(self, self._remotes.shutdown)
 
@@ -57,6 +82,14 @@ class RemoteBase(AsyncFileSystem):  # type: ignore[misc]  # untyped base
 
     def _is_fresh(self, options: dict[str, Any]) -> bool:
         return bool(self.fresh or options.get("fresh") or options.get("refresh"))
+
+    def invalidate_cache(self, path: str | None = None) -> None:
+        """Forget the listings of a path, of all above and of all below it; without a path, all.
+
+        That is the listings cache alone: the node cache learns of writes by itself, and ``refresh=True`` asks anew.
+        """
+        self._listings.forget(None if path is None else self._strip_protocol(path))
+        super().invalidate_cache(path)  # within a transaction it is forgotten again at its end
 
     @classmethod
     def _strip_protocol(cls, path: Any) -> Any:

@@ -1,6 +1,7 @@
 """The tree itself: make folders, move, put in the trash.
 
 Removing always means the trash: ``rm`` can be undone with ``restore``, and nothing in this package deletes for ever.
+In the view of an album it means less: the photograph leaves the album and stays in its folder.
 """
 
 # fsspec fixes these signatures, positional booleans and unused options included.
@@ -17,21 +18,23 @@ from ap_remote.errors import (
     AccessDeniedError,
     AlreadyExistsError,
     FolderNotEmptyError,
+    InvalidNameError,
     IsFileError,
     IsFolderError,
+    NotFoundError,
     UnsupportedError,
 )
-from ap_remote.fs.content import Content
+from ap_remote.fs.bulk import Bulk, refuse_collisions
 from ap_remote.fs.info import child, key
 from ap_remote.model import Entry, NodeId, Ref
 from ap_remote.remote.features import SupportsFolders
-from ap_remote.remote.paths import fold, is_view
+from ap_remote.remote.paths import TRASH_VIEW, fold, is_view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Changes(Content):
+class Changes(Bulk):
     """The writing half of the tree."""
 
     async def _mkdir(self, path: str, create_parents: bool = True, **kwargs: Any) -> None:
@@ -116,10 +119,13 @@ class Changes(Content):
     async def _removable(self, path: str) -> Entry:
         if path == "/":
             raise AccessDeniedError("the root cannot be put in the trash; name what lies in it")
+        if is_view(key(path)) and fold(f"{key(path)}/").startswith(f"{TRASH_VIEW}/"):
+            raise AccessDeniedError(f"{path!r} is in the trash already, and nothing is deleted for ever here")
         return await self._remote().stat(key(path), fresh=self.fresh)
 
     async def _is_empty(self, path: str) -> bool:
-        async for _ in self._remote().list(key(path), fresh=self.fresh):
+        # Never from a cache: what somebody else put there since would go to the trash unseen.
+        async for _ in self._remote().list(key(path), fresh=True):
             return False
         return True
 
@@ -149,7 +155,9 @@ class Changes(Content):
         del recursive, kwargs
         if maxdepth is not None:
             raise ValueError("a folder moves whole: maxdepth has no meaning for mv")
-        for source, target in await self._moves(path1, path2):
+        moves = await self._moves(path1, path2)
+        await refuse_collisions([each for each, _ in moves], [each for _, each in moves], _never, fold)
+        for source, target in moves:
             await self._move(source, target)
 
     mv = sync_wrapper(_mv)
@@ -174,10 +182,15 @@ class Changes(Content):
         if source == target:
             return
         remote = self._remote()
+        if is_view(key(source)) or is_view(key(target)):
+            await self._move_in_views(source, target)
+            return
         entry = await self._removable(source)
+        if entry.is_folder and fold(target).startswith(f"{fold(source)}/"):
+            raise InvalidNameError(target, "a folder cannot be moved into itself")
         if not isinstance(remote, SupportsFolders):
-            if entry.is_folder:
-                raise UnsupportedError(f"{remote.name}: folders cannot be moved here")
+            if entry.is_folder or fold(source) == fold(target):
+                raise UnsupportedError(f"{remote.name}: folders cannot be moved here, and no name's case changed")
             await self._cp_file(source, target)
             await self._rm_file(source)
             return
@@ -196,6 +209,19 @@ class Changes(Content):
                 await remote.restore(NodeId(standing.id))
                 raise
 
+    async def _move_in_views(self, source: str, target: str) -> None:
+        """Move out of the trash, between albums, or rename an album; the remote refuses everything else."""
+        remote = self._remote()
+        if not isinstance(remote, SupportsFolders):
+            raise UnsupportedError(f"{remote.name}: nothing can be moved through its views")
+        try:
+            await remote.move(key(source), key(target))
+        except NotFoundError:
+            # What it is to go into may be missing; it is made once it is known that there is something to go there.
+            await remote.stat(key(source), fresh=self.fresh)
+            await self._makedirs(self._parent(target), exist_ok=True)
+            await remote.move(key(source), key(target))
+
     async def _touch(self, path: str, truncate: bool = True, **kwargs: Any) -> None:
         """Make an empty file, or empty one.
 
@@ -208,6 +234,11 @@ class Changes(Content):
         await self._store(path, b"", "overwrite")
 
     touch = sync_wrapper(_touch)
+
+
+async def _never(path: str) -> bool:
+    del path
+    return False
 
 
 def _outermost(entries: dict[str, Entry]) -> dict[str, Entry]:

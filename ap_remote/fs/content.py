@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import glob
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,24 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fsspec.asyn import _run_coros_in_chunks  # type: ignore[import-untyped]  # fsspec ships no types
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback  # type: ignore[import-untyped]  # fsspec ships no types
-from fsspec.implementations.local import (  # type: ignore[import-untyped]  # fsspec ships no types
-    LocalFileSystem,
-    make_path_posix,
-    trailing_sep,
-)
-from fsspec.utils import (  # type: ignore[import-untyped]  # fsspec ships no types
-    check_contained,
-    is_exception,
-    isfilelike,
-    other_paths,
-)
+from fsspec.utils import is_exception, isfilelike  # type: ignore[import-untyped]  # fsspec ships no types
 
 from ap_remote.errors import IsFolderError
 from ap_remote.fs.arrival import Arrival
 from ap_remote.fs.info import key
-from ap_remote.fs.listing import Listing
-from ap_remote.fs.spans import MERGE_GAP, Span, byte_range, counts_from_end, is_empty, merge
+from ap_remote.fs.reading import Reading
+from ap_remote.fs.spans import Span, byte_range, counts_from_end, is_empty, merge
 from ap_remote.fs.spool import Spool
+from ap_remote.remote.flow import watched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +32,7 @@ if TYPE_CHECKING:
 Mode = Literal["overwrite", "create"]
 
 
-class Content(Listing):
+class Content(Reading):
     """Whole files and ranges of them, alone and in bulk."""
 
     async def _cat_file(self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes:
@@ -54,7 +44,7 @@ class Content(Listing):
             span = byte_range(start, end, size)
             if is_empty(span):
                 return b""
-        return b"".join([piece async for piece in self._remote().get(key(path), span=span)])
+        return await self._read(path, span, fresh=self._is_fresh(kwargs))
 
     async def _cat_ranges(
         self,
@@ -84,7 +74,7 @@ class Content(Listing):
             span = byte_range(first, last, size)
             if not is_empty(span):
                 wanted[index] = Span(path, span.start, span.stop)
-        blocks = merge(list(wanted.values()), gap=MERGE_GAP if max_gap is None else max_gap)
+        blocks = merge(list(wanted.values()), gap=self._merge_gap if max_gap is None else max_gap)
         read = await _run_coros_in_chunks(
             [self._cat_file(each.path, start=each.start, end=each.stop, **kwargs) for each in blocks],
             batch_size=batch_size or self.batch_size,
@@ -140,8 +130,18 @@ class Content(Listing):
             return
         size = (await asyncio.to_thread(local.stat)).st_size
         callback.set_size(size)
-        await self._store(rpath, local, mode)
-        callback.relative_update(size)
+        sent = 0
+
+        async def passing(count: int) -> None:
+            # What a repeated attempt sends again is no progress.
+            nonlocal sent
+            count, sent = min(count, size - sent), min(size, sent + count)
+            if count:
+                callback.relative_update(count)
+
+        with watched(passing):
+            await self._store(rpath, local, mode)
+        await passing(size - sent)
 
     async def _get_file(
         self,
@@ -196,78 +196,6 @@ class Content(Listing):
     async def _makedirs(self, path: str, exist_ok: bool = False) -> None:
         raise NotImplementedError
 
-    # Bulk operations on a name that looks like a pattern: fsspec would give "IMG[1].jpg" the target of a glob.
-
-    async def _get(
-        self,
-        rpath: str | list[str],
-        lpath: Any,
-        recursive: bool = False,
-        callback: Callback = DEFAULT_CALLBACK,
-        maxdepth: int | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        if isinstance(rpath, str) and not isinstance(lpath, list) and await self._is_bracketed_name(rpath):
-            target = make_path_posix(lpath)
-            into = trailing_sep(target) or await asyncio.to_thread(os.path.isdir, target)
-            rpath, lpath = await self._paired(rpath, target, recursive, maxdepth, into=into)
-            check_contained(target, lpath)
-        return await super()._get(rpath, lpath, recursive, callback, maxdepth, **kwargs)
-
-    async def _copy(
-        self,
-        path1: str | list[str],
-        path2: str | list[str],
-        recursive: bool = False,
-        on_error: str | None = None,
-        maxdepth: int | None = None,
-        batch_size: int | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        if isinstance(path1, str) and isinstance(path2, str) and await self._is_bracketed_name(path1):
-            into = trailing_sep(path2) or await self._isdir(path2)
-            path1, path2 = await self._paired(path1, self._strip_protocol(path2), recursive, maxdepth, into=into)
-        return await super()._copy(path1, path2, recursive, on_error, maxdepth, batch_size, **kwargs)
-
-    async def _put(
-        self,
-        lpath: Any,
-        rpath: str | list[str],
-        recursive: bool = False,
-        callback: Callback = DEFAULT_CALLBACK,
-        batch_size: int | None = None,
-        maxdepth: int | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        if isinstance(rpath, str):
-            if isinstance(lpath, (str, os.PathLike)) and _is_bracketed_file(lpath):
-                local = make_path_posix(lpath)
-                into = trailing_sep(rpath) or await self._isdir(rpath)
-                found = LocalFileSystem().expand_path(glob.escape(local), recursive=recursive, maxdepth=maxdepth)
-                lpath = _without(found, set() if recursive and maxdepth is None else set(filter(os.path.isdir, found)))
-                rpath = other_paths(lpath, self._strip_protocol(rpath), exists=into and not trailing_sep(local))
-            elif isinstance(lpath, list):
-                lpath = [glob.escape(each) if _is_bracketed_file(each) else each for each in lpath]
-        return await super()._put(lpath, rpath, recursive, callback, batch_size, maxdepth, **kwargs)
-
-    async def _is_bracketed_name(self, path: str) -> bool:
-        return glob.has_magic(self._strip_protocol(path)) and await self._exists(path)
-
-    async def _paired(
-        self,
-        path: str,
-        target: str,
-        recursive: bool,
-        maxdepth: int | None,
-        *,
-        into: bool,
-    ) -> tuple[list[str], list[str]]:
-        """Return sources and their targets; a folder alone has none unless it is taken whole."""
-        sources = await self._expand_path(path, recursive, maxdepth)
-        if not recursive or maxdepth is not None:
-            sources = [each for each in sources if not await self._isdir(each)]
-        return sources, other_paths(sources, target, exists=into and not trailing_sep(path)) if sources else []
-
 
 def _spread(limits: int | Sequence[int | None] | None, count: int) -> list[int | None]:
     if not isinstance(limits, Iterable):
@@ -285,11 +213,3 @@ def _cut(span: Span, blocks: Sequence[Span], read: Sequence[Any]) -> Any:
                 return data
             return data[span.start - block.start : None if span.stop is None else span.stop - block.start]
     raise AssertionError(span)
-
-
-def _is_bracketed_file(path: str | os.PathLike[str]) -> bool:
-    return glob.has_magic(os.fspath(path)) and os.path.lexists(path)
-
-
-def _without(paths: list[str], dropped: set[str]) -> list[str]:
-    return [each for each in paths if each not in dropped]

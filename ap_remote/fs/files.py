@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -10,15 +11,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]  # fsspec ships no types
 
 from ap_remote.errors import AlreadyExistsError, IsFolderError, PreconditionFailedError, UnsupportedError
+from ap_remote.fs.blocks import Version
+from ap_remote.fs.readahead import SMALLEST, GrowingCache, WholeCache
+from ap_remote.fs.reading import WHOLE
 from ap_remote.fs.spool import Spool
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
     from _typeshed import ReadableBuffer
-
-WHOLE: Final = 8 * 2**20
-"""Bytes up to which a file is read in one piece, which also checks its md5."""
 
 _READ: Final = "rb"
 
@@ -29,6 +30,8 @@ class RemoteFile(AbstractBufferedFile):  # type: ignore[misc]  # untyped base
     What is written appears under its name all at once, when the file is closed, and not at all when a ``with`` block
     is left by an exception, when the garbage collector finds the file open, or when a transaction is given up.
     """
+
+    DEFAULT_BLOCK_SIZE = SMALLEST
 
     def __init__(  # noqa: PLR0917 - fsspec fixes this signature
         self,
@@ -49,6 +52,8 @@ class RemoteFile(AbstractBufferedFile):  # type: ignore[misc]  # untyped base
                 "changing in place; read it and write it anew",
             )
         self._spool: Spool | None = None
+        self._version: Version | None = None
+        self._was_read = False
         self._error_at_open = id(sys.exc_info()[1])
         self.path, self.fs, self.mode = path, fs, mode
         if mode == _READ:
@@ -56,7 +61,7 @@ class RemoteFile(AbstractBufferedFile):  # type: ignore[misc]  # untyped base
                 if self.details["type"] == "directory":
                     raise IsFolderError(path)
                 size = self.details["size"]
-            cache_type = cache_type or ("all" if size <= WHOLE else "readahead")
+            cache_type = cache_type or (WholeCache.name if size <= WHOLE else GrowingCache.name)
         else:
             self._check_target()
         super().__init__(
@@ -95,10 +100,13 @@ class RemoteFile(AbstractBufferedFile):  # type: ignore[misc]  # untyped base
         end = min(end, self.size)
         if end <= start:
             return b""
-        whole = start == 0 and end == self.size
-        data: bytes = self.fs.cat_file(self.path) if whole else self.fs.cat_file(self.path, start=start, end=end)
-        if len(data) != end - start:
+        if self._version is None:
+            info = self.details
+            self._version = Version(info["id"], info["version"], info["md5"], info["size"])
+        if self._version.size != self.size:
             raise PreconditionFailedError(f"{self.path!r} has changed since it was opened; open it again")
+        data: bytes = self.fs.read_version(self.path, self._version, start, end, again=self._was_read)
+        self._was_read = True
         return data
 
     # Writing
@@ -109,9 +117,40 @@ class RemoteFile(AbstractBufferedFile):  # type: ignore[misc]  # untyped base
             raise ValueError("File not in write mode")
         if self.closed or self._spool is None:
             raise ValueError("I/O operation on closed file.")
-        count = self._spool.write(data)
+        try:
+            count = self._spool.write(data)
+        except OSError:
+            # A piece is missing now; whoever closes the file all the same must not publish the rest.
+            self.discard()
+            raise
         self.loc += count
         return count
+
+    def seekable(self) -> bool:
+        """Return true: what was written may be gone back to until the file is closed (TIFF and Stata files ask so)."""
+        return True
+
+    def seek(self, loc: int, whence: int = os.SEEK_SET) -> int:
+        """Move to *loc* bytes from the start, from here or from the end, and return the new position from the start.
+
+        Raises:
+            ValueError: the file is closed, or the position lies before its start.
+        """
+        if self.mode == _READ:
+            return int(super().seek(loc, whence))
+        if self.closed or self._spool is None:
+            raise ValueError("I/O operation on closed file.")
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: len(self._spool)}.get(whence)
+        if start is None or start + loc < 0:
+            raise ValueError(f"invalid position: {loc} from {whence}")
+        position: int = start + loc
+        try:
+            self._spool.seek(position)
+        except OSError:  # what was buffered before did not fit on the disk
+            self.discard()
+            raise
+        self.loc = position
+        return position
 
     def flush(self, force: bool = False) -> None:  # noqa: FBT001, FBT002 - fsspec fixes this signature
         """Do nothing: a part of a file is never published."""

@@ -5,21 +5,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from fsspec.asyn import sync_wrapper  # type: ignore[import-untyped]  # fsspec ships no types
 from fsspec.compression import compr  # type: ignore[import-untyped]  # fsspec ships no types
 from fsspec.core import get_compression  # type: ignore[import-untyped]  # fsspec ships no types
 
-from ap_remote.fs.changes import Changes
+from ap_remote.fs.at_once import checksum_of, ukey_of
 from ap_remote.fs.files import RemoteFile
+from ap_remote.fs.forgetting import Forgetting
+from ap_remote.fs.info import key
+from ap_remote.fs.streamed import StreamedFile
 from ap_remote.fs.streams import CompressedWriter, TextWriter
+from ap_remote.remote.features import SupportsLinks
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
-class RemoteFileSystem(Changes):
+class RemoteFileSystem(Forgetting):
     """A filesystem over the remote that a factory makes.
 
     The underscored methods are coroutines, the others their synchronous faces. Paths are absolute. ``rm`` puts in the
@@ -67,34 +71,53 @@ class RemoteFileSystem(Changes):
         )
 
     async def _created(self, path: str) -> datetime | None:
-        """Return when the entry came to be on the service, in UTC."""
         created: datetime | None = (await self._info(path))["created"]
         return created
 
-    created = sync_wrapper(_created)
-
     async def _modified(self, path: str) -> datetime | None:
-        """Return when the entry last changed on the service, in UTC."""
         modified: datetime | None = (await self._info(path))["mtime"]
         return modified
 
-    modified = sync_wrapper(_modified)
-
     async def _ukey(self, path: str) -> str:
-        """Return a text that changes whenever the content does, and only with the entry."""
-        info = await self._info(path)
-        return f"{info['id']}-{info['version']}-{info['md5']}"
-
-    ukey = sync_wrapper(_ukey)
+        return ukey_of(await self._info(path))
 
     async def _checksum(self, path: str) -> int:
-        """Return the md5 as a number; a folder, which has none, gives its version's."""
-        info = await self._info(path)
-        return int(info["md5"], 16) if info["md5"] else int(info["version"])
+        return checksum_of(await self._info(path))
 
-    checksum = sync_wrapper(_checksum)
+    async def open_async(self, path: str, mode: str = "rb", **kwargs: Any) -> StreamedFile:
+        """Open a file whose ``read``, ``write`` and ``close`` are coroutines; modes ``rb``, ``wb`` and ``xb``.
 
-    def sign(self, path: str, expiration: int = 100, **kwargs: Any) -> NoReturn:
-        """Refuse: a signed link would let anybody who sees it read the photograph."""
-        del expiration, kwargs
-        raise NotImplementedError(f"no signed links are given out; read {path!r} through this filesystem")
+        Raises:
+            ValueError: text or compression was asked for; both are had by :meth:`open`.
+        """
+        if "b" not in mode or kwargs.pop("compression", None):
+            raise ValueError("open_async knows binary modes without compression: 'rb', 'wb', 'xb'")
+        return await StreamedFile.opened(self, self._strip_protocol(path), mode, **kwargs)
+
+    async def _sign(self, path: str, expiration: int | None = None, **kwargs: Any) -> str:
+        """Return an address that gives a file's bytes to anybody, for as long as the service chooses.
+
+        Raises:
+            NotImplementedError: the filesystem was not made with ``signed_links=True``; or the service makes no such
+                links; or *expiration* was given: how long a link lives is the service's own choice and in no source.
+        """
+        del kwargs
+        if not self.signed_links:
+            raise NotImplementedError(
+                f"no signed links are given out; read {path!r} through this filesystem, or make it with "
+                "signed_links=True",
+            )
+        if expiration is not None:
+            raise NotImplementedError("how long a link lives is the service's own choice: leave expiration out")
+        remote = self._remote()
+        if not isinstance(remote, SupportsLinks):
+            raise NotImplementedError(f"{remote.name}: no links are made here")
+        return await remote.temporary_link(key(self._strip_protocol(path)))
+
+    sign = sync_wrapper(_sign)
+
+    async def _url(self, path: str, **kwargs: Any) -> str:
+        """Return what :meth:`sign` returns."""
+        return await self._sign(path, **kwargs)
+
+    url = sync_wrapper(_url)

@@ -6,16 +6,20 @@ built below the path that was asked for, so that views and differently cased pat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ap_remote.errors import InvalidNameError, ProtocolError
-from ap_remote.remote.paths import check_name, components
+from ap_remote.remote.paths import NAME_LIMIT, check_name, components, is_view, split
 
 if TYPE_CHECKING:
     from ap_remote.model import Entry
 
 Info = dict[str, Any]
 """``name size type mtime created taken id md5 kind content_type version``: no link, no secret, nothing volatile."""
+
+
+_PARENTS: Final = 4096
+"""Folders that are remembered while a tree is walked."""
 
 
 def key(path: str) -> str:
@@ -30,10 +34,11 @@ def child(folder: str, name: str) -> str:
 
 def info(entry: Entry, name: str) -> Info:
     """Return the dictionary for *entry* under the absolute path *name*; times are aware datetimes or ``None``."""
+    is_folder = entry.is_folder
     return {
         "name": name,
-        "size": 0 if entry.is_folder else entry.size,
-        "type": "directory" if entry.is_folder else "file",
+        "size": 0 if is_folder else entry.size,
+        "type": "directory" if is_folder else "file",
         "mtime": entry.modified,
         "created": entry.created,
         "taken": entry.taken,
@@ -45,26 +50,59 @@ def info(entry: Entry, name: str) -> Info:
     }
 
 
-def child_info(entry: Entry, folder: str) -> Info:
-    """Return the dictionary for an entry that a listing of *folder* yielded."""
-    return info(entry, child(folder, _checked(entry.name, folder)))
-
-
-def descendant_info(entry: Entry, folder: str) -> Info:
-    """Return the dictionary for an entry that a recursive listing of *folder* yielded.
+def child_name(entry: Entry, folder: str) -> str:
+    """Return the absolute path of an entry that a listing of *folder* yielded.
 
     Raises:
-        ProtocolError: the entry does not lie below *folder*, or a component cannot be a name.
+        ProtocolError: it has a name that cannot be a name.
     """
-    below = components(entry.path)[len(components(key(folder))) :]
-    if not below:
-        raise ProtocolError(f"a listing of {folder!r} has an entry that is not below it: {entry.path!r}")
-    return info(entry, child(folder, "/".join(_checked(name, folder) for name in below)))
+    # A view tells several of one name apart by what it adds to their names.
+    name = split(entry.path)[1] if is_view(key(folder)) else entry.name
+    return child(folder, _checked(name, folder))
+
+
+class Below:
+    """Absolute paths for the entries that a recursive listing of one folder yields.
+
+    Siblings come one after the other, so what was found good of a parent is remembered.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._depth = len(components(key(folder)))
+        self._parents: dict[str, str] = {}
+
+    def name(self, entry: Entry) -> str:
+        """Return the path of an entry.
+
+        Raises:
+            ProtocolError: it does not lie below the folder, or a component cannot be a name.
+        """
+        parent, _, own = entry.path.rpartition("/")
+        above = self._parents.get(parent)
+        if above is None:
+            if len(self._parents) >= _PARENTS:
+                self._parents.clear()
+            above = self._parents[parent] = self._above(entry, parent)
+        return above + _checked(own, self._folder)
+
+    def _above(self, entry: Entry, parent: str) -> str:
+        names = components(parent)
+        if len(names) < self._depth or not entry.path:
+            raise ProtocolError(
+                f"a listing of {self._folder!r} has an entry that is not below it: {entry.path!r}",
+            )
+        return "/".join(
+            [self._folder.rstrip("/"), *(_checked(each, self._folder) for each in names[self._depth :]), ""]
+        )
 
 
 def _checked(name: str, folder: str) -> str:
-    # A name with ".." or "/" would let a download leave its target folder.
+    # A name with ".." or "/" would let a download leave its target folder. One that is only too long harms nobody:
+    # it is listed, so that its neighbours can be had, and refused where it is used.
     try:
         return check_name(name)
     except InvalidNameError as exc:
+        if len(name) > NAME_LIMIT and "/" not in name and "\0" not in name:
+            return name
         raise ProtocolError(f"a listing of {folder!r} has an entry that no path can name: {exc.reason}") from exc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tempfile
 from pathlib import Path
@@ -24,13 +25,14 @@ class Spool:
         self._memory: io.BytesIO | None = io.BytesIO()
         self._file: IO[bytes] | None = None
         self._size = 0
+        self._at = 0
 
     def __len__(self) -> int:
         """Return the bytes collected so far."""
         return self._size
 
     def write(self, data: ReadableBuffer) -> int:
-        """Append *data* and return its length in bytes.
+        """Put *data* where the last write ended, or :meth:`seek` went, and return its length in bytes.
 
         Raises:
             OSError: the disk that holds temporary files is full.
@@ -39,8 +41,19 @@ class Spool:
         view = memoryview(data).cast("B")
         sink = self._sink(len(view))
         sink.write(view)
-        self._size += len(view)
+        self._at += len(view)
+        if view.nbytes:  # nothing past the end is not a gap
+            self._size = max(self._size, self._at)
         return len(view)
+
+    def seek(self, offset: int) -> None:
+        """Let the next write begin *offset* bytes from the start; a gap past the end is filled with zeros.
+
+        Raises:
+            ValueError: the spool was closed, or *offset* is negative.
+        """
+        self._sink(0).seek(offset)
+        self._at = offset
 
     def body(self) -> bytes | Path:
         """Return what was written: bytes, or the path of a file that lives until :meth:`close`."""
@@ -54,17 +67,19 @@ class Spool:
     def close(self) -> None:
         """Forget the bytes. Closing twice is allowed."""
         self._memory = None
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):  # what its buffer still holds may not fit on the disk; it is not needed
+                file.close()
 
     def _sink(self, more: int) -> IO[bytes]:
         if self._memory is not None:
-            if self._size + more <= self._limit:
+            if self._at + more <= self._limit:
                 return self._memory
-            file = tempfile.NamedTemporaryFile(prefix="ap-", suffix=".spool")  # noqa: SIM115 - close() deletes it
-            file.write(self._memory.getbuffer())
-            self._memory, self._file = None, file
+            memory, self._memory = self._memory, None
+            self._file = tempfile.NamedTemporaryFile(prefix="ap-", suffix=".spool")  # noqa: SIM115 - close() deletes it
+            self._file.write(memory.getbuffer())
+            self._file.seek(self._at)
         if self._file is None:
             raise ValueError("the spool is closed")
         return self._file

@@ -78,7 +78,7 @@ class TextWriter(io.TextIOWrapper):
     def __init__(self, file: RemoteFile | CompressedWriter, **options: Any) -> None:
         super().__init__(file, **options)  # type: ignore[arg-type]  # the base of RemoteFile is untyped
         self._file = file
-        if codecs.lookup(self.encoding).name in ("utf-16", "utf-32"):
+        if not file.seekable() and codecs.lookup(self.encoding).name in ("utf-16", "utf-32"):
             # io writes their byte order mark only into what can be sought.
             file.write("".encode(self.encoding))
 

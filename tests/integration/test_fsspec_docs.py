@@ -17,7 +17,7 @@ def test_the_documented_lines_run(tmp_path):
     environment.pop("AP_REMOTE", None)
     environment.pop("AP_CONFIG", None)
 
-    assert len(blocks) == 6
+    assert len(blocks) == 12
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(blocks)],
         cwd=tmp_path,

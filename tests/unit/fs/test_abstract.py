@@ -1,4 +1,4 @@
-"""fsspec's own suite over the memory remote."""
+"""fsspec's own suite over the memory remote, in every form of caching. No test of it is skipped or overridden."""
 
 from __future__ import annotations
 
@@ -11,13 +11,24 @@ from ap_remote.backends.memory import MemoryRemote
 from ap_remote.fs import RemoteFileSystem
 
 
+@pytest.fixture(
+    scope="module",
+    params=[(fresh, listings) for fresh in (False, True) for listings in (False, True)],
+    ids=lambda each: f"{'asking' if each[0] else 'peeking'}-{'listings' if each[1] else 'bare'}",
+)
+def made(request):
+    """A filesystem that looks at once where it can, or asks each time; with the listings cache and without."""
+    fresh, listings = request.param
+    remote = MemoryRemote()
+    fs = RemoteFileSystem(lambda: remote, fresh=fresh, use_listings_cache=listings, skip_instance_cache=True)
+    yield fs
+    fs.close()
+
+
 class Fixtures(abstract.AbstractFixtures):
     @pytest.fixture
-    def fs(self):
-        remote = MemoryRemote()
-        fs = RemoteFileSystem(lambda: remote, skip_instance_cache=True)
-        yield fs
-        fs.close()
+    def fs(self, made):
+        return made
 
     @pytest.fixture
     def fs_join(self):

@@ -5,9 +5,11 @@ import gc
 import multiprocessing
 import os
 import pickle
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import fsspec.asyn
 import pytest
 
 from ap_remote.backends.memory import MemoryRemote
@@ -122,6 +124,59 @@ def test_a_loop_that_has_ended_is_forgotten(factory, made):
 
     assert len(made) == 3
     assert len(fs._remotes._seats) == 1
+    assert [remote.closed for remote in made] == [1, 1, 1]
+
+
+def test_a_loop_of_another_thread_closes_its_remote_when_it_ends(factory, made):
+    fs = RemoteFileSystem(factory, skip_instance_cache=True)
+    fs.info("/a")
+    thread = threading.Thread(target=lambda: asyncio.run(fs._info("/a")))
+    thread.start()
+    thread.join()
+
+    assert [remote.closed for remote in made] == [0, 1]
+    fs.close()
+    assert [remote.closed for remote in made] == [1, 1]
+
+
+def test_an_asynchronous_instance_has_no_synchronous_face(factory, made):
+    fs = RemoteFileSystem(factory, asynchronous=True, skip_instance_cache=True)
+    for call in (lambda: fs.info("/a"), lambda: fs.cat("/a"), lambda: fs.find("/"), fs.close):
+        with pytest.raises(RuntimeError, match="Loop is not running"):
+            call()
+    assert made == []
+
+
+def test_an_interrupted_call_leaves_the_filesystem_usable(factory, made):
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Stuck(Bound):
+        async def stat(self, target, *, fresh=False):
+            if str(target) == "stuck":
+                begun.set()
+                await asyncio.to_thread(go_on.wait)
+            return await super().stat(target, fresh=fresh)
+
+    def interrupt():
+        begun.wait()
+        signal.raise_signal(signal.SIGINT)
+
+    def make():
+        made.append(Stuck())
+        return made[-1]
+
+    fs = RemoteFileSystem(make, skip_instance_cache=True)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        fs.exists("/stuck")
+    thread.join()
+
+    assert fs.cat("/a") == b"a"
+    assert fs.ls("/", detail=False) == ["/a"]
+    go_on.set()
+    fs.close()
+    assert [remote.closed for remote in made] == [1]
 
 
 def test_asynchronous_instances_belong_to_their_thread(factory):
@@ -169,6 +224,24 @@ def test_a_fork_refuses_the_parents_instance_and_makes_its_own():
     assert child.exitcode == 0
     assert fs.cat("/a") == b"a"
     fs.close()
+
+
+def _builds_anew():
+    assert RemoteFileSystem(make_bound, skip_instance_cache=True).cat("/a") == b"a"
+
+
+def test_a_fork_while_another_thread_starts_fsspecs_loop_does_not_hang():
+    child = multiprocessing.get_context("fork").Process(target=_builds_anew)
+    with fsspec.asyn.get_lock():
+        child.start()
+    child.join(30)
+    hangs = child.is_alive()
+    if hangs:
+        child.kill()
+        child.join()
+
+    assert not hangs
+    assert child.exitcode == 0
 
 
 def _forked_loop(fs, results):

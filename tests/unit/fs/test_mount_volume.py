@@ -261,3 +261,46 @@ def test_permissions_and_times_are_taken_and_forgotten(volume):
     assert volume.chmod("/r/a.txt", 0o600) == 0
     assert volume.chown("/r/a.txt", 0, 0) == 0
     assert volume.utimens("/r/a.txt", (0, 0)) == 0
+
+
+# -- albums ------------------------------------------------------------------------------------------------------------
+
+ROME = "/.views/albums/Rome"
+
+
+def test_a_file_that_is_copied_into_a_mounted_album_is_added(volume, remote):
+    volume.mkdir(ROME, 0o755)
+    node = volume._fs.info("/r/a.txt")["id"]
+    write(volume, f"{ROME}/a.txt", read(volume, "/r/a.txt"))
+    write(volume, f"{ROME}/new.txt", b"new")
+    assert names(volume, ROME) == ["a.txt", "new.txt"]
+    assert volume._fs.info(f"{ROME}/a.txt")["id"] == node
+    assert names(volume, "/Pictures/Rome") == ["new.txt"]
+    assert read(volume, f"{ROME}/new.txt") == b"new"
+
+
+def test_a_file_that_is_removed_from_a_mounted_album_stays_in_its_folder(volume, remote):
+    write(volume, f"{ROME}/a.txt", b"alpha")
+    refusal(errno.ENOTEMPTY, volume.rmdir, ROME)
+    volume.unlink(f"{ROME}/a.txt")
+    assert names(volume, ROME) == []
+    assert read(volume, "/r/a.txt") == b"alpha"
+    volume.rmdir(ROME)
+    assert names(volume, "/.views/albums") == []
+    assert names(volume, "/.views/trash") == ["Rome"]
+
+
+def test_a_mount_restores_what_is_moved_out_of_its_trash(volume):
+    volume.unlink("/r/a.txt")
+    refusal(errno.EACCES, volume.unlink, "/.views/trash/a.txt")
+    volume.rename("/.views/trash/a.txt", "/r/back.txt")
+    assert read(volume, "/r/back.txt") == b"alpha"
+
+
+def test_a_mount_moves_nothing_into_an_album_and_writes_nothing_into_other_views(volume):
+    volume.mkdir(ROME, 0o755)
+    refusal(errno.EOPNOTSUPP, volume.rename, "/r/a.txt", f"{ROME}/a.txt")
+    refusal(errno.EOPNOTSUPP, write, volume, "/.views/trash/a.txt", b"x")
+    refusal(errno.EOPNOTSUPP, volume.mkdir, f"{ROME}/sub", 0o755)
+    assert read(volume, "/r/a.txt") == b"alpha"
+    assert names(volume, ROME) == []
