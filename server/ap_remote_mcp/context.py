@@ -19,7 +19,7 @@ from ap_remote.errors import NotFoundError, RemoteError, UnsupportedError
 from ap_remote.model import NodeId
 from ap_remote.remote.features import SupportsThumbnails
 from ap_remote_mcp.errors import Code, CodedError, coded
-from ap_remote_mcp.jobs import Jobs, Kind
+from ap_remote_mcp.jobs import Jobs
 from ap_remote_mcp.journal import Journal
 from ap_remote_mcp.policy.abilities import PROVIDED, Ability
 from ap_remote_mcp.policy.budget import Budget, BudgetSpentError
@@ -32,7 +32,7 @@ from ap_remote_mcp.results.pictures import shrink
 from ap_remote_mcp.results.text import clean, mask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from ap_remote.model import Entry, Facet
@@ -66,7 +66,6 @@ class App:
         limits: Limits,
         key: bytes | None = None,
         home: Path | None = None,
-        kinds: Mapping[str, Kind] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.remote = remote
@@ -80,7 +79,7 @@ class App:
         self.home = home
         """The account's folder, where the journal and the jobs are kept; ``None`` keeps them for this process."""
         self.journal = Journal(None if home is None else home / "mcp-journal", clock)
-        self.jobs = Jobs(None if home is None else home / "mcp-jobs", kinds or {}, clock)
+        self.jobs = Jobs(None if home is None else home / "mcp-jobs", clock)
         self.changes = Budget(limits.changes_per_day, clock=clock)
         self.pixels = Budget(limits.pixels_per_day, clock=clock)
         self.turn = anyio.Lock()

@@ -95,11 +95,16 @@ class Running:
         self.record.note = note
         if self._jobs.clock() - self._written >= _WRITTEN:
             self.keep()
+        else:
+            self._wake()
 
     def keep(self) -> None:
         """Write the record now."""
         self._written = self._jobs.clock()
         self._jobs.write(self.record)
+        self._wake()
+
+    def _wake(self) -> None:
         self.changed.set()
         self.changed = anyio.Event()
 
@@ -109,17 +114,26 @@ class Jobs:
 
     Args:
         folder: keeps their files; ``None`` for a server without a home, whose jobs end with it.
-        kinds: what can be done.
         clock: seconds since 1970.
     """
 
-    def __init__(self, folder: Path | None, kinds: Mapping[str, Kind], clock: Callable[[], float]) -> None:
+    def __init__(self, folder: Path | None, clock: Callable[[], float]) -> None:
         self.clock = clock
         self._folder = folder
-        self._kinds = kinds
+        self._kinds: dict[str, Kind] = {}
         self._running: dict[str, Running] = {}
         self._ended: dict[str, JobRecord] = {}
         self._tasks: TaskGroup | None = None
+
+    def offer(self, name: str, work: Work, *, resumes: bool) -> None:
+        """Let jobs of a kind be done.
+
+        Args:
+            name: the kind, as clients read it.
+            work: does it.
+            resumes: whether a new process may go on with it.
+        """
+        self._kinds[name] = Kind(work, resumes)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:

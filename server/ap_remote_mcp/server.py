@@ -28,7 +28,7 @@ from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.policy.abilities import Ability, parse
 from ap_remote_mcp.policy.limits import Limits
 from ap_remote_mcp.policy.seal import kept_key
-from ap_remote_mcp.tools.catalogue import gate_of, tools
+from ap_remote_mcp.tools.catalogue import gate_of, offer_jobs, tools
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -98,6 +98,7 @@ def build_server(
     """
     allowed = parse(allow)
     app = App(remote, index=index, allowed=allowed, account=account, limits=limits or Limits(), key=key, home=home)
+    offer_jobs(app)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[App]) -> AsyncIterator[App]:

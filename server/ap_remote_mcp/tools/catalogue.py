@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ap_remote_mcp.policy.abilities import Ability
@@ -12,15 +13,18 @@ from ap_remote_mcp.tools.facets import photos_facets
 from ap_remote_mcp.tools.jobs import photos_job
 from ap_remote_mcp.tools.looking import photos_contact_sheet, photos_view
 from ap_remote_mcp.tools.moving import photos_mark, photos_move
-from ap_remote_mcp.tools.parameters import BRINGS_BACK, READS, READS_HERE, REMOVES
+from ap_remote_mcp.tools.parameters import BRINGS_BACK, FETCHES, READS, READS_HERE, REMOVES
 from ap_remote_mcp.tools.purge import photos_purge
 from ap_remote_mcp.tools.search import photos_search
 from ap_remote_mcp.tools.status import photos_status
+from ap_remote_mcp.tools.syncing import CHANGES, EMBEDDINGS, photos_sync, sync_changes, sync_embeddings
 from ap_remote_mcp.tools.trash import photos_restore, photos_trash
 from ap_remote_mcp.tools.undo import photos_undo
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
+
+    from ap_remote_mcp.context import App
 
 
 def tools(allowed: frozenset[Ability]) -> list[Tool]:
@@ -34,6 +38,7 @@ def tools(allowed: frozenset[Ability]) -> list[Tool]:
         make(photos_contact_sheet, title="Contact sheet", annotations=READS),
         make(photos_status, title="Server status", annotations=READS_HERE),
         make(photos_job, title="Follow a job", annotations=READS_HERE),
+        make(photos_sync, title="Sync", annotations=FETCHES),
     ]
     for ability, make_them in _GATED.items():
         if ability in allowed:
@@ -64,6 +69,12 @@ def _purge_tools() -> list[Tool]:
 
 
 _GATED: Final = {Ability.ORGANISE: _organise_tools, Ability.TRASH: _trash_tools, Ability.PURGE: _purge_tools}
+
+
+def offer_jobs(app: App) -> None:
+    """Teach a server's jobs what the tools hand over to them."""
+    app.jobs.offer(CHANGES, partial(sync_changes, app), resumes=True)
+    app.jobs.offer(EMBEDDINGS, partial(sync_embeddings, app), resumes=True)
 
 
 def gate_of(name: str) -> Ability | None:

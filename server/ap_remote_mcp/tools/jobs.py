@@ -44,11 +44,11 @@ async def followed(ctx: Context[App], app: App, job_id: str, seconds: float) -> 
     told = -1
     with anyio.move_on_after(seconds):
         while (running := app.jobs.running(job_id, who)) is not None:
-            record = running.record
+            record, changed = running.record, running.changed
             if record.done > told:
                 told = record.done
                 await ctx.report_progress(record.done, record.total or None, record.note)
-            await running.changed.wait()
+            await changed.wait()
     ended = app.jobs.get(job_id, who)
     if ended is None:
         raise CodedError(Code.NOT_FOUND, "The job is gone", "Begin it anew.")

@@ -32,3 +32,7 @@ REMOVES: Final = ToolAnnotations(
 BRINGS_BACK: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
 )
+FETCHES: Final = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
+"""It changes nothing but what is kept on this machine."""

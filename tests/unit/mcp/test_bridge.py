@@ -95,7 +95,7 @@ async def test_only_removing_is_marked_destructive(open_client, library):
     assert marks.pop("photos_trash") == (False, True)
     assert marks.pop("photos_purge") == (False, True)
     assert marks.pop("photos_album") == (False, True), "it takes pictures out of an album"
-    for changes in ("photos_restore", "photos_move", "photos_mark", "photos_person", "photos_undo"):
+    for changes in ("photos_restore", "photos_move", "photos_mark", "photos_person", "photos_undo", "photos_sync"):
         assert marks.pop(changes) == (False, False)
     assert {read_only for read_only, _ in marks.values()} == {True}
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from ap_remote.errors import CorruptStoreError, NotFoundError
-from ap_remote_mcp.jobs import JobRecord, Jobs, Kind
+from ap_remote_mcp.jobs import JobRecord, Jobs
 
 
 class Counting:
@@ -27,7 +27,9 @@ class Counting:
 
 
 def jobs(folder, work, *, resumes=True, now=lambda: 1000.0):
-    return Jobs(folder, {"count": Kind(work, resumes)}, now)
+    book = Jobs(folder, now)
+    book.offer("count", work, resumes=resumes)
+    return book
 
 
 @pytest.fixture(params=["kept", "passing"])

@@ -260,14 +260,14 @@ async def test_the_file_of_hosts_has_no_secret_and_no_more_than_hosts(
 
 
 def test_certificates_are_always_verified(session: Session) -> None:
-    pool: Any = Transport(session)._client._transport
-    context = pool._pool._ssl_context
-    assert context.verify_mode == ssl.CERT_REQUIRED
-    assert context.check_hostname
+    network: Any = Transport(session)._client._transport
+    for context in (network._rest._pool._ssl_context, network._context):
+        assert context.verify_mode == ssl.CERT_REQUIRED
+        assert context.check_hostname
     root = Path(ap_remote.__file__).parent
     sources = {each: each.read_text("utf-8") for each in root.rglob("*.py")}
     assert len(sources) > 50
-    loose = re.compile(r"\bverify=|CERT_NONE|check_hostname|_create_unverified|CERT_OPTIONAL")
+    loose = re.compile(r"\bverify=|\bssl=False|verify_ssl|CERT_NONE|check_hostname|_create_unverified|CERT_OPTIONAL")
     assert [each.name for each, text in sources.items() if loose.search(text)] == []
 
 
