@@ -15,7 +15,7 @@
       InvalidNameError              + ValueError
       LimitError                    + ValueError           more, or longer, than the service takes
       QuerySyntaxError              + ValueError           carries the text and the position
-      UnsupportedError                                     the remote lacks this ability
+      UnsupportedError              + NotImplementedError  the remote lacks this ability
       AuthenticationError           + PermissionError      expired or missing credentials, never retried
       AccessDeniedError             + PermissionError
       PreconditionFailedError                              somebody changed the entry meanwhile
@@ -211,7 +211,7 @@ class QuerySyntaxError(RemoteError, ValueError):
         self.problem = problem
 
 
-class UnsupportedError(RemoteError):
+class UnsupportedError(RemoteError, NotImplementedError):
     """The remote has no such ability."""
 
     exit_code = 2

@@ -127,6 +127,11 @@ class AmazonPhotosFileSystem(RemoteFileSystem):
         account, _ = _split(path)
         return {} if account is None else {"remote": f"{account}:"}
 
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.storage_options.items())})"
+        )
+
     def unstrip_protocol(self, name: str) -> str:
         """Return the URL of a path, with the account that this filesystem was made for."""
         account = "" if self.remote is None else self.remote.removesuffix(":") + "@"

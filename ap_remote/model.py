@@ -207,12 +207,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one target of trash, restore or delete."""
+    """What became of one target of trash, restore or delete, or of one member that an album should take or lose."""
 
     target: str
-    action: Literal["trash", "restore", "delete", "remove"]
-    """What was done; ``remove``: trashing a member of an album, by its path in the album's view, took it out of the
-    album. It is in its folder still."""
+    action: Literal["trash", "restore", "delete", "add", "remove"]
+    """What was done. ``remove``: it was taken out of an album, as trashing it by its path in the album's view does; it
+    is in its folder still."""
     id: str | None = None
     entry: Entry | None = None
     """The state after the action; ``None`` after delete, and after a failure."""

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite(
-    *(
-        f"tests.contracts.{name}"
-        for name in ("base", "reading", "writing", "binning", "finding", "abilities", "parcels", "view_writing")
-    )
-)
+pytest.register_assert_rewrite("tests.contracts")
 
 
 @pytest.fixture(autouse=True)

@@ -27,12 +27,14 @@ from ap_remote.backends.amazon_download import Downloads
 from ap_remote.backends.amazon_family import Family
 from ap_remote.backends.amazon_links import Links
 from ap_remote.backends.amazon_move import Move
+from ap_remote.backends.amazon_nodes import Sleep
+from ap_remote.backends.amazon_now import Now
 from ap_remote.backends.amazon_offline import Offline
 from ap_remote.backends.amazon_parents import Parents
 from ap_remote.backends.amazon_peek import Peek
 from ap_remote.backends.amazon_people import People
 from ap_remote.backends.amazon_trash import Bin
-from ap_remote.backends.amazon_tree import Sleep, Tree
+from ap_remote.backends.amazon_tree import Tree
 from ap_remote.backends.amazon_upload import Upload, Uploads
 from ap_remote.backends.amazon_views import ViewSource
 from ap_remote.backends.amazon_words import Words
@@ -98,6 +100,7 @@ class AmazonPhotosRemote(
         self._transport = transport
         self._cache = cache if isinstance(cache, NodeCache) else NodeCache(cache)
         self._tree = Tree(transport, self._cache, max_age=max_age, clock=clock, sleep=sleep)
+        self._now = Now(self._tree)
         self._albums = Albums(self._tree)
         self._bin = Bin(self._tree)
         self._views = self._bin.views = ViewSource(self._tree, self._albums, self._bin)
@@ -323,7 +326,7 @@ class AmazonPhotosRemote(
                 if fresh:
                     self._views.forget()
                 return await self._views.stat(path)
-            return await self._tree.stat(path, fresh=fresh)
+            return await (self._now.stat(path) if fresh else self._tree.stat(path))
         return await self._tree.node(target.value, fresh=fresh)
 
     async def _live(self, target: Ref) -> Entry:

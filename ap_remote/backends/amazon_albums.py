@@ -81,7 +81,7 @@ class Albums:
         self._tree.asked.forget(_members(album.id))
         if refused:
             rows = [
-                Outcome(target=str(NodeId(each.id)), action="trash", id=each.id, error=f"code {refused[each.id]}")
+                Outcome(target=str(NodeId(each.id)), action=op, id=each.id, error=f"code {refused[each.id]}")
                 for each in members
                 if each.id in refused
             ]

@@ -13,6 +13,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Final, Literal
 
+import msgspec
+
 from ap_remote.api import content
 from ap_remote.backends.amazon_ability import Ability
 from ap_remote.errors import (
@@ -20,6 +22,7 @@ from ap_remote.errors import (
     IntegrityError,
     ProtocolError,
     QuotaExceededError,
+    RemoteError,
     UnavailableError,
     UnsupportedError,
 )
@@ -106,12 +109,17 @@ async def pieces(
     whole = start == 0 and stop == entry.size
     digest = hashlib.md5(usedforsecurity=False)
     reader = _Reader(transport, entry, facts, ways)
-    async with aclosing(reader.read(start, stop)) as resumed:
-        async for piece in resumed:
-            if whole:
-                digest.update(piece)
-            yield piece
+    try:
+        async with aclosing(reader.read(start, stop)) as resumed:
+            async for piece in resumed:
+                if whole:
+                    digest.update(piece)
+                yield piece
+    except RemoteError:
+        reader.doubt()
+        raise
     if whole and entry.md5 is not None and digest.hexdigest() != entry.md5:
+        reader.doubt()
         raise IntegrityError(f"md5 differs: {entry.path!r} should have {entry.md5} and has {digest.hexdigest()}")
 
 
@@ -122,12 +130,17 @@ class _Reader:
         self._transport = transport
         self._entry = entry
         self._facts = facts
+        self._leads = f"{entry.id} {entry.version}"
         refused = [way for way in ways if facts is not None and facts.offers(f"download by {way}") is False]
         # A way that was refused before is left for the end: services change, and it may be the only one.
         self._ways = [*(way for way in ways if way not in refused), *refused]
         if entry.size >= LARGE and "link" in ways and "link" not in refused:
             self._ways.remove("link")
             self._ways.insert(0, "link")
+
+    def doubt(self) -> None:
+        """Let the redirect be asked for anew: what came from where it led was not good."""
+        self._transport.forget(self._leads)
 
     async def read(self, position: int, stop: int) -> AsyncGenerator[bytes, None]:
         entry = self._entry
@@ -150,6 +163,7 @@ class _Reader:
                         if position >= stop and not ends:
                             return
                 except UnavailableError:
+                    self.doubt()
                     tries += 1
                     if tries > RESUMES:
                         raise
@@ -181,7 +195,7 @@ class _Reader:
     async def _call(self, way: Way) -> Call[bytes]:
         entry = self._entry
         if way == "redirect":
-            return content.content(entry.id, entry.owner_id)
+            return msgspec.structs.replace(content.content(entry.id, entry.owner_id), leads=self._leads)
         if way == "direct":
             return content.content_direct(entry.id)
         # Each time anew: a link does not live long, and what is resumed may be old.

@@ -94,7 +94,7 @@ class Move:
 
     async def _rename_album(self, place: str) -> Entry:
         parent, name = paths.split(place)
-        if parent != paths.ALBUMS_VIEW:
+        if paths.fold(parent) != paths.ALBUMS_VIEW:
             raise UnsupportedError(f"an album has no folder; rename it to {paths.ALBUMS_VIEW}/<name>")
         return await self._rename(self._entry, name)
 

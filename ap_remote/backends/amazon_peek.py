@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from ap_remote.backends.amazon_ability import Ability
 from ap_remote.cache import Stale
@@ -46,3 +46,13 @@ class Peek(Ability):
         if folder.kind not in (Kind.FOLDER, Kind.ALBUM):
             raise IsFileError(folder.path)
         return children
+
+    def peek_mark(self, path: str) -> Hashable | None:
+        """Return what changes with every transaction of the node cache, whichever process made it."""
+        place = paths.normalise(path)
+        if paths.is_view(place):
+            return None
+        try:
+            return self._tree.cache.peek_mark(place, since=self._tree.since())
+        except StoreError:
+            return None

@@ -76,26 +76,29 @@ class Bin:
         What was put in or taken out here moments ago counts even where the listing does not show it yet.
         """
         tree = self._tree
-        when, told = await tree.asked.get(_BIN, since, self._ask)
+        when, told = await tree.asked.get(_BIN, since, partial(self._ask, since))
         known = tree.cache.get_many({**dict.fromkeys(tree.mine()), **told})
         binned = [each for each in known.values() if each.status is Status.TRASHED]
+        inside = {each.id for each in binned}
+        # Whom a folder took along stays in the bin by itself when a sibling's restoring revives that folder.
         found = [
-            (each, along if along is not None else any(parent in told for parent in each.parents))
+            (each, told.get(each.id) is not False and any(parent in inside for parent in each.parents))
             for each in await tree.locate(binned)
-            for along in (told.get(each.id),)
         ]
         return sorted(
             found, key=lambda row: row[0].modified.timestamp() if row[0].modified else 0.0, reverse=True
         ), when
 
-    async def _ask(self) -> dict[str, bool | None]:
+    async def _ask(self, since: float) -> dict[str, bool | None]:
         """Ask what is in the bin and return by id whether a folder took it along, as far as that is said."""
         tree = self._tree
         rows: list[Node] = []
         for filters in (api.TRASHED, _ALBUMS):
             ask = partial(api.trash_page, offset=None, sort=None, filters=filters)
             rows += [node async for node in pages.iterate(tree.transport.send, ask)]
-        tree.cache.put([mapping.entry(node, path="") for node in rows], replace_equal=True, seen=tree.clock())
+        entries = [mapping.entry(node, path="") for node in rows]
+        tree.cache.put(entries, replace_equal=True, seen=tree.clock())
+        await tree.confirm_above(entries, since)
         return {node.id: node.recursively_trashed for node in rows}
 
     # -- the verbs -----------------------------------------------------------------------------------------------------
@@ -180,7 +183,8 @@ class Bin:
 
     async def _sure(self, entry: Entry) -> Entry:
         """Return an entry as it is, if the bin does not list it and only our own note says that it is there."""
-        _, told = await self._tree.asked.get(_BIN, self._tree.since(), self._ask)
+        since = self._tree.since()
+        _, told = await self._tree.asked.get(_BIN, since, partial(self._ask, since))
         if entry.id in told:
             return entry
         try:
@@ -292,6 +296,7 @@ class Bin:
         await tree.ask_nodes(await self._binned_above([said.get(each.id, each) for each in good]))
         back = [said[each.id] for each in good if each.id in said]
         tree.wrote(*back)
+        await tree.confirm_above(back, tree.since())
         results: dict[str, Entry | RemoteError | None] = {each.id: each for each in await tree.locate(back)}
         waiting = [each.id for each in good if each.id not in said]
         for pause in (*_LAG, None) if waiting else ():

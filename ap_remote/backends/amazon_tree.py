@@ -1,93 +1,55 @@
-"""Paths and ids to entries: the node cache where it is fresh, the service where it is not.
+"""Paths to entries: the node cache where it is fresh, the service where it is not.
 
 A folder's children are served from the cache if the folder was listed, or the account synced, less than *max_age*
-seconds ago; else that one folder is listed. What a write answered is in the cache at once.
+seconds ago; else that one folder is listed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING, Final
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from ap_remote import mapping
-from ap_remote.api import nodes, pages, trash
-from ap_remote.backends.amazon_asked import Asked
-from ap_remote.cache import RECENT, NodeCache, Several, Stale
+from ap_remote.api import nodes, pages
+from ap_remote.backends.amazon_nodes import Nodes
+from ap_remote.cache import NodeCache, Several, Stale
 from ap_remote.errors import (
     AlreadyExistsError,
     AmbiguousError,
     IsFileError,
     NotFoundError,
     OutcomeUnknownError,
-    ProtocolError,
-    RemoteError,
 )
 from ap_remote.model import Entry, Kind, NodeId, Ref, Status
 from ap_remote.remote import paths
-from ap_remote.remote.features import SyncReport
-from ap_remote.sync import synchronise
 
 if TYPE_CHECKING:
     from ap_remote.transport.client import Transport
 
-Sleep = Callable[[float], Awaitable[None]]
-_LOOK_UPS: Final = 8
-"""Single nodes asked for at a time."""
 
+class Tree(Nodes):
+    """An account's nodes by path; see :class:`Nodes` for what it takes."""
 
-class Tree:
-    """An account's nodes, as fresh as was asked for.
-
-    Args:
-        transport: sends calls.
-        cache: keeps what came.
-        max_age: seconds for which the cache may answer alone.
-        clock: seconds since 1970.
-        sleep: waits a number of seconds.
-    """
-
-    def __init__(
-        self,
-        transport: Transport,
-        cache: NodeCache,
-        *,
-        max_age: float,
-        clock: Callable[[], float] = time.time,
-        sleep: Sleep = asyncio.sleep,
-    ) -> None:
-        self.transport = transport
-        self.cache = cache
-        self.max_age = max_age
-        self.clock = clock
-        self.sleep = sleep
-        self.asked = Asked(clock)
+    def __init__(self, transport: Transport, cache: NodeCache, **options: Any) -> None:
+        super().__init__(transport, cache, **options)
         self._locks: dict[str, asyncio.Lock] = {}
         self._making: dict[str, asyncio.Lock] = {}
 
-    def since(self, *, fresh: bool = False) -> float:
-        """Return the moment from which knowledge is good enough."""
-        return self.clock() - (0.0 if fresh else self.max_age)
-
-    # -- finding -------------------------------------------------------------------------------------------------------
-
-    async def root(self) -> Entry:
-        """Return the root folder."""
-        known = self.cache.root
-        found = None if known is None else self.cache.get(known)
-        return found if found is not None else await self._ask_root()
-
-    async def find(self, path: str, *, fresh: bool = False) -> Entry | None:
+    async def find(self, path: str, *, fresh: bool = False, since: float | None = None) -> Entry | None:
         """Return what is at a normal path outside the views, ``None`` if it is certain that nothing is.
+
+        Args:
+            path: where.
+            fresh: ask what each folder on the way holds, which settles what a write may have done.
+            since: what is known as of then will do.
 
         Raises:
             AmbiguousError: several are, and the service says so too.
         """
-        since = self.since(fresh=fresh)
+        if since is None:
+            since = self.since(fresh=fresh)
         asked: set[str] = set()
         while True:
             found = self.cache.find(path, since=since)
@@ -129,42 +91,10 @@ class Tree:
             known = self.cache.get(node_id)
             if known is not None and self._vouched(known):
                 return known
-        return await self.ask(node_id)
-
-    async def ask(self, node_id: str, *, truth: bool = False) -> Entry:
-        """Return a node as the service knows it now.
-
-        Args:
-            node_id: which.
-            truth: believe the answer even about a node that was written here moments ago.
-
-        Raises:
-            NotFoundError: there is none.
-        """
-        try:
-            node = await self.transport.send(nodes.node(node_id))
-        except NotFoundError:
-            self.cache.remove([node_id])
-            raise NotFoundError(str(NodeId(node_id))) from None
-        entry = mapping.entry(node, path="")
-        if truth:
-            return await self.written(entry)
-        self.cache.put([entry], replace_equal=True, seen=self.clock())
-        return (await self.locate([entry]))[0]
-
-    async def ask_many(self, ids: Iterable[str], *, truth: bool = False) -> dict[str, Entry | RemoteError]:
-        """Return nodes as the service knows them now, and for what is unknown the error that says so."""
-        gate = asyncio.Semaphore(_LOOK_UPS)
-
-        async def one(node_id: str) -> Entry | RemoteError:
-            async with gate:
-                try:
-                    return await self.ask(node_id, truth=truth)
-                except NotFoundError as exc:
-                    return exc
-
-        wanted = list(dict.fromkeys(ids))
-        return dict(zip(wanted, await asyncio.gather(*map(one, wanted)), strict=True))
+            return await self.ask(node_id)
+        found = await self.ask(node_id)
+        await self.confirm_above([found], self.since())
+        return (await self.locate([found]))[0]
 
     async def resolve(self, target: Ref, *, fresh: bool = False) -> Entry:
         """Return what a path outside the views, or an id, names.
@@ -176,36 +106,6 @@ class Tree:
             return await self.node(target.value, fresh=fresh)
         return await self.stat(paths.normalise(target), fresh=fresh)
 
-    async def locate(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Return entries with their paths; parents that the cache does not know are asked for.
-
-        The entries come as the cache has them where it knows a newer version.
-        """
-        if self.cache.root is None:
-            await self._ask_root()
-        ids = [entry.id for entry in entries]
-        asked: set[str] = set()
-        while unknown := self.cache.unknown_parents(ids) - asked - set(ids):
-            asked |= unknown
-            await self.ask_nodes(unknown)
-        known = self.cache.get_many(ids)
-        return [known.get(entry.id, msgspec.structs.replace(entry, path=entry.name)) for entry in entries]
-
-    async def ask_nodes(self, ids: Iterable[str]) -> None:
-        """Put nodes into the cache as the service knows them; what it does not know is forgotten."""
-        gate = asyncio.Semaphore(_LOOK_UPS)
-
-        async def one(node_id: str) -> None:
-            async with gate:
-                try:
-                    node = await self.transport.send(nodes.node(node_id))
-                except NotFoundError:
-                    self.cache.remove([node_id])
-                else:
-                    self.cache.put([mapping.entry(node, path="")], replace_equal=True, seen=self.clock())
-
-        await asyncio.gather(*map(one, dict.fromkeys(ids)))
-
     def _vouched(self, entry: Entry) -> bool:
         """Whether the cache knows a node lately enough to speak for it."""
         since = self.since()
@@ -215,8 +115,6 @@ class Tree:
             found = self.cache.find(entry.path, since=since)
             return isinstance(found, Entry) and found.id == entry.id
         return self.cache.written_since(entry.id, since)
-
-    # -- listing -------------------------------------------------------------------------------------------------------
 
     async def children(self, folder: Entry, *, fresh: bool = False) -> list[Entry]:
         """Return what lies directly under a folder, by folded name."""
@@ -268,46 +166,6 @@ class Tree:
             entries = [mapping.entry(row, path="") for row in rows]
             inside = [each for each in entries if folder in each.parents and each.status is Status.AVAILABLE]
             self.cache.put_children(folder, inside, began)
-
-    async def sync(
-        self,
-        *,
-        progress: Callable[[int, int | None], None] | None = None,
-        wait: bool = False,
-        since: float | None = None,
-    ) -> SyncReport:
-        """Bring the whole cache up to date; see :func:`ap_remote.sync.synchronise`."""
-        return await synchronise(
-            self.transport.send,
-            self.cache,
-            stream=self.transport.stream,
-            progress=progress,
-            wait=wait,
-            since=since,
-            clock=self.clock,
-            sleep=self.sleep,
-        )
-
-    # -- writing -------------------------------------------------------------------------------------------------------
-
-    def wrote(self, *entries: Entry) -> None:
-        """Take the answers of writes for the truth."""
-        self.cache.put(entries, written=self.clock())
-        self.asked.note(entry.id for entry in entries)
-
-    def mine(self) -> set[str]:
-        """Return the ids of what was written here so lately that what is kept, or the service, may not show it."""
-        since = self.clock() - max(self.max_age, RECENT)
-        return {*self.asked.noted(since), *self.cache.recent_ids(since)}
-
-    def is_recent(self, entry: Entry) -> bool:
-        """Whether an entry was written here moments ago, so that the service may not know it everywhere yet."""
-        return self.cache.written_since(entry.id, self.clock() - RECENT)
-
-    async def written(self, entry: Entry) -> Entry:
-        """Keep the answer of a write, and return it at its path."""
-        self.wrote(entry)
-        return (await self.locate([entry]))[0]
 
     async def folder(self, path: str, *, make: bool = True) -> Entry:
         """Return the folder at a path; with *make*, missing ones are made.
@@ -372,20 +230,3 @@ class Tree:
         if found is None:
             raise AlreadyExistsError(path) from error
         return found
-
-    async def discard(self, entry: Entry) -> bool:
-        """Put what went wrong in the trash; return whether that worked."""
-        try:
-            await self.transport.send(trash.trash([entry.id]))
-        except RemoteError:
-            return False
-        self.wrote(msgspec.structs.replace(entry, status=Status.TRASHED))
-        return True
-
-    async def _ask_root(self) -> Entry:
-        page = await self.transport.send(nodes.root())
-        if not page.data:
-            raise ProtocolError("the service names no root folder")
-        entry = mapping.entry(page.data[0], path="")
-        self.cache.put_root(entry)
-        return entry

@@ -22,6 +22,7 @@ from ap_remote.api import nodes, pages
 from ap_remote.api import search as api
 from ap_remote.backends import amazon_search, views
 from ap_remote.backends.amazon_people import PEOPLE, known_people
+from ap_remote.backends.view_dates import MEDIA
 from ap_remote.backends.view_source import Known, Memo
 from ap_remote.model import Entry, Kind, Person, Status
 from ap_remote.query import Query, facet
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from ap_remote.wire.nodes import Node
 
 Bucket = Literal["year", "month"]
-_MEDIA: Final = facet("type", "PHOTOS", "VIDEOS")
 _HIDDEN: Final = "kind:FILE AND status:AVAILABLE AND settings.hidden:true"
 _SETTLED: Final = frozenset({"type", "timeYear", "timeMonth", "timeDay", "favorite", "name", "extension"})
 """Facets that nodes tell of themselves; the rest only the service knows, or knows better."""
@@ -152,7 +152,7 @@ class ViewSource:
         """Return the years in which something was taken."""
         completed = await self._whole()
         if completed is None:
-            found = await self._periods(_MEDIA, "year")
+            found = await self._periods(MEDIA, "year")
             if found is not None:
                 return found
             await self.prepare()
@@ -162,7 +162,7 @@ class ViewSource:
         """Return the months of a year in which something was taken."""
         completed = await self._whole()
         if completed is None:
-            found = await self._periods(query.all_of(_MEDIA, facet("timeYear", str(year))), "month")
+            found = await self._periods(query.all_of(MEDIA, facet("timeYear", str(year))), "month")
             if found is not None:
                 return found
             await self.prepare()

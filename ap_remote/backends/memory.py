@@ -387,7 +387,7 @@ class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Peek, Remote):
 
     def _rename_album(self, album: Node, path: str) -> Entry:
         parent, name = paths.split(paths.normalise(path))
-        if parent != paths.ALBUMS_VIEW:
+        if paths.fold(parent) != paths.ALBUMS_VIEW:
             message = f"an album has no folder; rename it to {paths.ALBUMS_VIEW}/<name>"
             raise UnsupportedError(message)
         album.name = name

@@ -7,14 +7,14 @@ import types
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ap_remote.backends.memory_ability import Ability
-from ap_remote.errors import IsFileError, NotFoundError
-from ap_remote.model import Kind
+from ap_remote.errors import NotFoundError
 from ap_remote.remote import paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Sequence
     from threading import RLock
 
+    from ap_remote.backends.memory_tree import Node
     from ap_remote.model import Entry
 
 T = TypeVar("T")
@@ -32,10 +32,7 @@ class Peek(Ability):
         if paths.is_view(place):
             return None
         with self._whole:
-            node = self._tree.find(place)
-            if node is None:
-                raise NotFoundError(place)
-            return self._tree.entry(node)
+            return self._tree.entry(self._there(place))
 
     def peek_list(self, path: str) -> Sequence[Entry] | None:
         """Return what is in a folder."""
@@ -43,12 +40,17 @@ class Peek(Ability):
         if paths.is_view(place):
             return None
         with self._whole:
-            node = self._tree.find(place)
-            if node is None:
-                raise NotFoundError(place)
-            if node.kind is not Kind.FOLDER:
-                raise IsFileError(place)
-            return [*self._targets.listed(place, node, recursive=False)]
+            return [*self._targets.listed(place, self._there(place), recursive=False)]
+
+    def peek_mark(self, path: str) -> None:
+        """Return nothing: what is in memory is looked at anew each time."""
+        del path
+
+    def _there(self, place: str) -> Node:
+        node = self._tree.find(place)
+        if node is None:
+            raise NotFoundError(place)
+        return node
 
 
 def in_whole_steps(*verbs: str) -> Callable[[Class], Class]:

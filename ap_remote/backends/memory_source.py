@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable, Sequence
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ap_remote.backends import views
 from ap_remote.backends.memory_counts import aggregate
+from ap_remote.backends.view_dates import MEDIA
 from ap_remote.backends.view_source import Known, Memo
 from ap_remote.errors import NotFoundError
 from ap_remote.model import Entry, Kind, Person
-from ap_remote.query import Query, facet, matches
+from ap_remote.query import Query, matches
 
 if TYPE_CHECKING:
     from ap_remote.backends.memory_tree import Node, Tree
     from ap_remote.remote.base import Category
 
 T = TypeVar("T")
-_MEDIA: Final = facet("type", "PHOTOS", "VIDEOS")
 
 
 class ViewSource:
@@ -129,7 +129,7 @@ class ViewSource:
         return [entry for entry in entries if matches(query, entry)]
 
     def _months(self) -> set[tuple[int, int]]:
-        taken = [each.taken.astimezone(UTC) for each in self._found(_MEDIA) if each.taken]
+        taken = [each.taken.astimezone(UTC) for each in self._found(MEDIA) if each.taken]
         return {(each.year, each.month) for each in taken}
 
 

@@ -12,7 +12,6 @@ from ap_remote.errors import (
     IsFolderError,
     NotFoundError,
     NotInTrashError,
-    UnsupportedError,
 )
 from ap_remote.model import Entry, Kind, NodeId, Ref, Status
 from ap_remote.remote import paths
@@ -105,12 +104,9 @@ class Targets:
 
     def writable(self, path: str) -> str:
         """Return the path in normal form if a node could be there."""
-        place = paths.normalise(path)
+        place = paths.writable(path)
         if not place:
             raise IsFolderError(place)
-        if paths.is_view(place):
-            message = f"views cannot be written to: {place!r}"
-            raise UnsupportedError(message)
         return place
 
     def virtual(self, path: str) -> Entry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -190,6 +190,11 @@ class _Peek(_Ability):
     def peek_list(self, path: str) -> Sequence[Entry] | None:
         """Return what is known to be in a folder."""
         found: Sequence[Entry] | None = self._inner.peek_list(path)
+        return found
+
+    def peek_mark(self, path: str) -> Hashable | None:
+        """Return what stands for as long as a listing holds."""
+        found: Hashable | None = self._inner.peek_mark(path)
         return found
 
 

@@ -43,10 +43,11 @@ class Moving(Views):
             return await self._changed_album(seen, paths.join(paths.ALBUMS_VIEW, names[0]), goal)
         if view or paths.is_view(origin):
             raise UnsupportedError(await self._only_seen(origin, seen, "move"))
-        raise UnsupportedError(
-            f"{seen.path!r} cannot be moved to {goal!r}: a view is no folder"
-            + (f"; copy it to {IN_ALBUM}, and it is in the album and in its folder" if not seen.is_folder else "")
-        )
+        if paths.view_name(goal)[0] == TRASH:
+            instead = "; trash it"
+        else:
+            instead = "" if seen.is_folder else f"; copy it to {IN_ALBUM}, and it is in the album and in its folder"
+        raise UnsupportedError(f"{seen.path!r} cannot be moved to {goal!r}: a view is no folder{instead}")
 
     async def _renamed(self, album: Entry, goal: str) -> Entry:
         view, names = paths.view_name(goal) if paths.is_view(goal) else ("", ())

@@ -69,11 +69,22 @@ class Putting(Views):
         body, md5 = await _measured(source)
         found = await self._twin(name, md5)
         sent = found is None
+        is_second = False
         if found is None:
-            found = await self._upload(body, album, name, md5, duplicates=duplicates, taken=taken)
+            try:
+                found, is_second = await self._upload(body, album, name, md5, duplicates=duplicates, taken=taken)
+            except AlreadyExistsError:
+                there = await self._find(place)
+                if there is None or if_exists == "fail":
+                    raise
+                return await self._overwrite(there, body, place, duplicates=duplicates, taken=taken)
         try:
             made, _ = await self._album(album)
             await self._account.add_to_album(NodeId(made.id), [NodeId(found.id)])
+            if is_second:
+                await self._give_way(made, found, place)
+        except AlreadyExistsError:
+            raise
         except RemoteError as exc:
             deed = "was uploaded to" if sent else "is in the account as"
             raise told(exc, f"{name!r} {deed} {found.path!r}, but was not added to the album {album!r}") from exc
@@ -129,23 +140,47 @@ class Putting(Views):
 
     async def _upload(
         self, body: Body, album: str, name: str, md5: str, *, duplicates: Duplicates, taken: datetime | None
-    ) -> Entry:
-        """Send a file into a folder of the album's name; where another has its name, into the next such folder."""
+    ) -> tuple[Entry, bool]:
+        """Send a file into a folder of the album's name; where another has its name, into the next such folder.
+
+        Return it, and whether it was sent although another has its name.
+
+        Raises:
+            AlreadyExistsError: somebody made another file of that name a member meanwhile; nothing was sent.
+        """
         there = await self._find(album)
         title = paths.split(album)[1] if there is None else _title(there)
-        for folder in _folders(title):
+        for number, folder in enumerate(_folders(title)):
             place = paths.join(FOLDER, folder, name)
             try:
-                return await self._account.put(body, place, duplicates=duplicates, taken=taken)
+                return await self._account.put(body, place, duplicates=duplicates, taken=taken), number > 0
             except AlreadyExistsError:
                 standing = await self._find(place)
                 if standing is not None and standing.md5 == md5:
-                    return standing  # it came there meanwhile, or by a try that was broken off
+                    return standing, False  # it came there meanwhile, or by a try that was broken off
+                member = await self._find(paths.join(album, name), fresh=True)
+                if member is not None:
+                    raise AlreadyExistsError(member.path, member.id) from None
             except (IsFileError, IsFolderError):
                 continue
             except DuplicateContentError as exc:
                 raise DuplicateContentError(paths.join(album, name), exc.node_id) from exc
         raise AlreadyExistsError(paths.join(FOLDER, title, name))
+
+    async def _give_way(self, album: Entry, mine: Entry, place: str) -> None:
+        """Take a file out of an album again, and put it in the bin, if another of its name joined at the same moment.
+
+        Who found the name taken in the album's folder gives way, and the other stays: so two that put a file at one
+        place at once never end up with two members of one name.
+
+        Raises:
+            AlreadyExistsError: another did.
+        """
+        async for other in self._account.list(NodeId(album.id), fresh=True):
+            if other.id != mine.id and paths.fold(other.name) == paths.fold(mine.name):
+                await self._account.remove_from_album(NodeId(album.id), [NodeId(mine.id)])
+                await self._trash([NodeId(mine.id)])
+                raise AlreadyExistsError(place, other.id)
 
     async def _album(self, path: str) -> tuple[Entry, bool]:
         """Return the album at a path, and whether it was made now. Who else wants it waits: names are not unique."""

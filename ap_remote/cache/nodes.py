@@ -26,6 +26,7 @@ from ap_remote.cache.synced import Synced
 from ap_remote.cache.view import TABLES, View
 from ap_remote.cache.walk import Several, Stale, Walks
 from ap_remote.model import Entry, Kind
+from ap_remote.remote import paths
 
 if TYPE_CHECKING:
     from ap_remote.query.tree import Query
@@ -57,6 +58,7 @@ class NodeCache(Synced):
         super().__init__(Store(folder, TABLES, map_size=map_size), recent)
         self._shelf: OrderedDict[tuple[str, str], tuple[int, list[Entry]]] = OrderedDict()
         self._walks = Walks()
+        self._opening = object()
 
     @property
     def folder(self) -> Path:
@@ -69,6 +71,7 @@ class NodeCache(Synced):
         # A thread that reads at this moment goes on with the old ones.
         self._shelf = OrderedDict()
         self._walks = Walks()
+        self._opening = object()  # the files may be others when they are opened again
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -116,6 +119,22 @@ class NodeCache(Synced):
             listed first, among them one where several answer to the name.
         """
         return self._read(lambda view: self._walks.walk(view, path, since))
+
+    def way(self, path: str) -> list[Entry] | None:
+        """Return the nodes from below the root down to *path*, however old the knowledge is.
+
+        ``None`` where it does not lead there, or not to one node alone.
+        """
+
+        def work(view: View) -> list[Entry] | None:
+            names = paths.components(path)
+            found = [
+                self._walks.walk(view, paths.join(*names[:depth]), -math.inf) for depth in range(1, len(names) + 1)
+            ]
+            way = [each for each in found if isinstance(each, Entry)]
+            return way if len(way) == len(found) else None
+
+        return self._read(work)
 
     def listed_since(self, folder: str, since: float) -> bool:
         """Whether the children of *folder* are known as of *since* or later."""
@@ -211,6 +230,19 @@ class NodeCache(Synced):
 
         found = self._peek(work)
         return Stale(None, "") if found is None else found[0]
+
+    def peek_mark(self, path: str, *, since: float) -> tuple[object, int] | None:
+        """Return what is equal until somebody writes to the store, if a folder's children are known well enough."""
+        opening = self._opening
+
+        def work(view: View) -> tuple[object, int] | None:
+            found = self._walks.walk(view, path, since)
+            if not isinstance(found, Entry) or found.kind is not Kind.FOLDER:
+                return None
+            known = view.listed_at(keys.node(found.id), view.completed()) >= since
+            return (opening, view.moment()) if known else None
+
+        return self._peek(work)
 
     def _peek(self, work: Callable[[View], T]) -> T | None:
         return self._store.read_if_open(lambda txn, tables: work(View(txn, tables)))

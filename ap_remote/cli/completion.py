@@ -102,8 +102,13 @@ def _remote_paths(incomplete: str, settings: config.Settings) -> list[str]:
 def _cached(settings: config.Settings, name: str, begun: str) -> list[str]:
     """Return paths on one account that begin so; a folder has a slash behind it. One folder alone is entered."""
     from ap_remote.cache import NodeCache
+    from ap_remote.remote.paths import VIEWS
 
-    folder = settings.folder(settings.account(name).name) / "cache"
+    account = settings.account(name).name
+    if begun[:1] == VIEWS[0]:
+        # Listings leave them out and no cache holds them, but who types the dot means them: their names are known.
+        return _views(begun)
+    folder = settings.folder(account) / "cache"
     if not (folder / "data.mdb").is_file():
         return []
     cache = NodeCache(folder)
@@ -117,6 +122,13 @@ def _cached(settings: config.Settings, name: str, begun: str) -> list[str]:
         return found
     finally:
         cache.close()
+
+
+def _views(begun: str) -> list[str]:
+    from ap_remote.backends.views import TABLE
+
+    tops = sorted(f"{row.pattern}/" for row in TABLE if row.folder and "/" in row.pattern)
+    return [each for each in tops if each.startswith(begun)]
 
 
 def _children(children: Callable[[str, str], list[Entry]], folder: Entry, prefix: str, start: str) -> list[str]:

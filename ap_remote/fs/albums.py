@@ -14,12 +14,11 @@ from ap_remote.fs.content import Content
 from ap_remote.fs.info import key
 from ap_remote.model import Entry, NodeId, Status
 from ap_remote.remote.features import SupportsAlbums
-from ap_remote.remote.paths import ALBUMS_VIEW, fold, is_view, split, view_name
+from ap_remote.remote.paths import below_albums, fold, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_ALBUMS: Final = ALBUMS_VIEW.rpartition("/")[2]
 _MEMBER: Final = 2
 """Names below ``.views/albums`` that lead to a member."""
 
@@ -62,7 +61,7 @@ class Albums(Content):
     async def _joins(self, source: str, target: str) -> bool:
         """Add a file of the account to an album, if that is what a copy means."""
         remote = self._remote()
-        if len(_in_albums(target)) != _MEMBER or not isinstance(remote, SupportsAlbums):
+        if len(below_albums(key(target))) != _MEMBER or not isinstance(remote, SupportsAlbums):
             return False
         entry = await remote.stat(key(source), fresh=self.fresh)
         names = {fold(entry.name), fold(split(source)[1])}
@@ -84,14 +83,6 @@ class Albums(Content):
             return None
 
 
-def _in_albums(path: str) -> tuple[str, ...]:
-    """Return the names below ``.views/albums`` that lead to an absolute path; none if it lies elsewhere."""
-    if not is_view(key(path)):
-        return ()
-    view, names = view_name(key(path))
-    return names if view == _ALBUMS else ()
-
-
 def _refuse_folders(targets: Iterable[str]) -> None:
     """Let no folder be copied into an album, before the first file is.
 
@@ -99,8 +90,7 @@ def _refuse_folders(targets: Iterable[str]) -> None:
         UnsupportedError: a target lies in one.
     """
     for each in targets:
-        names = _in_albums(each)
-        if len(names) > _MEMBER:
+        if len(below_albums(key(each))) > _MEMBER:
             raise UnsupportedError(
                 f"an album has no folders in it, and {each!r} would lie in one: copy each folder into an album of its "
                 "own; nothing was copied"

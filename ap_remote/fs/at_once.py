@@ -11,7 +11,6 @@ everything else takes the usual way.
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fsspec.asyn import sync  # type: ignore[import-untyped]  # fsspec ships no types
@@ -19,13 +18,13 @@ from fsspec.asyn import sync  # type: ignore[import-untyped]  # fsspec ships no 
 from ap_remote.errors import IsFileError
 from ap_remote.fs.changes import Changes
 from ap_remote.fs.info import Info, child_name, info, key
+from ap_remote.fs.known import can_peek
 from ap_remote.fs.listing import ABSENT
-from ap_remote.remote.features import SupportsPeek
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ap_remote.remote.base import Remote
+    from ap_remote.remote.features import SupportsPeek
 
 
 class AtOnce(Changes):
@@ -43,7 +42,7 @@ class AtOnce(Changes):
         infos = self._children_at_once(path, kwargs)
         if infos is None:
             infos = sync(self.loop, self._ls, path, **kwargs)
-        return infos if detail else [each["name"] for each in infos]
+        return [each.copy() for each in infos] if detail else [each["name"] for each in infos]
 
     def exists(self, path: str, **kwargs: Any) -> bool:
         """Whether anything is at *path*. An expired login is an error, not an absence."""
@@ -108,6 +107,9 @@ class AtOnce(Changes):
         kept = self._listings.children(path)
         if kept is not None:
             return kept
+        known = self._known.known_infos(remote, path)
+        if known is not None:
+            return known
         try:
             entries = remote.peek_list(key(path))
         except IsFileError:
@@ -121,19 +123,14 @@ class AtOnce(Changes):
             return None
         loop = self.loop  # refuses after a fork
         remote = self._remotes.beside(loop)
-        if remote is None or not _can_peek(type(remote)):
+        if remote is None or not can_peek(type(remote)):
             return None
         try:
             on_its_thread = asyncio.get_running_loop() is loop
         except RuntimeError:
             on_its_thread = False
         # There no synchronous call is allowed, or else it would be luck whether it works.
-        return None if on_its_thread else remote  # type: ignore[return-value]  # _can_peek has said so
-
-
-@lru_cache
-def _can_peek(kind: type[Remote]) -> bool:
-    return issubclass(kind, SupportsPeek)
+        return None if on_its_thread else remote  # type: ignore[return-value]  # can_peek has said so
 
 
 def ukey_of(found: Info) -> str:

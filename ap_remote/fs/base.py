@@ -9,17 +9,23 @@ from fsspec.asyn import AsyncFileSystem, sync_wrapper  # type: ignore[import-unt
 from fsspec.utils import stringify_path  # type: ignore[import-untyped]  # fsspec ships no types
 
 from ap_remote.errors import ConfigError
+from ap_remote.fs.known import Known
 from ap_remote.fs.listings import EXPIRY, Listings
 from ap_remote.fs.remotes import Remotes
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
+    from types import UnionType
 
     from ap_remote.remote.base import Remote
 
 BATCH: Final = 8
 """Files that are moved at once; fsspec's own 1280 would be taken for an attack."""
+_UNSIGNED: Final = frozenset({"max_paths", "skip_instance_cache"})
+"""Options of fsspec's own that no signature names."""
+_OF_OPEN: Final = frozenset({"block_size", "cache_options", "cache_type"})
+"""What other filesystems take as options and this one when a file is opened."""
 
 
 class RemoteBase(AsyncFileSystem):  # type: ignore[misc]  # untyped base
@@ -55,8 +61,10 @@ class RemoteBase(AsyncFileSystem):  # type: ignore[misc]  # untyped base
             options: fsspec's own (``skip_instance_cache`` ...).
 
         Raises:
-            ConfigError: ``max_paths`` was given.
+            ConfigError: an option is not known or of the wrong type, or ``max_paths`` was given.
         """
+        _refuse_unknown(type(self), options)
+        _refuse_wrong(batch_size=(batch_size, int), listings_expiry_time=(listings_expiry_time, int | float))
         if options.get("max_paths") is not None:
             raise ConfigError(
                 "max_paths is not offered: fsspec's cache loses its entries with it (fsspec issue 2095); "
@@ -73,6 +81,7 @@ class RemoteBase(AsyncFileSystem):  # type: ignore[misc]  # untyped base
         self.fresh = fresh
         self.signed_links = signed_links
         self._listings = Listings(self.dircache)
+        self._known = Known()
         self._remotes = Remotes(factory)
         weakref.finalize(self, self._remotes.shutdown)
 
@@ -109,3 +118,32 @@ class RemoteBase(AsyncFileSystem):  # type: ignore[misc]  # untyped base
         await self._remotes.close()
 
     close = sync_wrapper(_close)
+
+
+def _refuse_unknown(kind: type, options: dict[str, Any]) -> None:
+    """Let no option pass that nobody reads: it is a typing error, and what it asks for would silently not be done.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    known = _UNSIGNED.union(
+        *(getattr(vars(each).get("__init__"), "__kwdefaults__", None) or () for each in kind.__mro__)
+    )
+    unknown = sorted(options.keys() - known)
+    if not unknown:
+        return
+    name = unknown[0]
+    if name in _OF_OPEN:
+        raise ConfigError(f"{name!r} is no option of the filesystem: give it to the filesystem's open()")
+    from difflib import get_close_matches
+
+    offered = sorted(known - {"max_paths"})
+    near = get_close_matches(name, offered, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(offered)}"
+    raise ConfigError(f"{name!r} is no option of this filesystem; {hint}")
+
+
+def _refuse_wrong(**options: tuple[object, type | UnionType]) -> None:
+    for name, (value, kind) in options.items():
+        if value is not None and not isinstance(value, kind):
+            raise ConfigError(f"{name} is a number, not {value!r}")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Changes(Bulk):
-    """The writing half of the tree."""
+    """Folders, moves, the trash: all targets are looked at before the first is touched."""
 
     async def _mkdir(self, path: str, create_parents: bool = True, **kwargs: Any) -> None:
         """Make a folder that is not there yet."""
@@ -90,7 +90,11 @@ class Changes(Bulk):
         found = await _run_coros_in_chunks(
             [self._removable(each) for each in paths],
             batch_size=batch_size or self.batch_size,
+            return_exceptions=True,  # else those that have not begun when one fails are dropped with a warning
         )
+        for each in found:
+            if isinstance(each, BaseException):
+                raise each
         entries = dict(zip(paths, found, strict=True))
         if recursive and maxdepth is None:
             await self._trash(_outermost(entries))

@@ -33,7 +33,7 @@ Mode = Literal["overwrite", "create"]
 
 
 class Content(Reading):
-    """Whole files and ranges of them, alone and in bulk."""
+    """One file at a time, and ranges of several."""
 
     async def _cat_file(self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes:
         path = self._strip_protocol(path)
@@ -194,6 +194,7 @@ class Content(Reading):
             spool.close()
 
     async def _makedirs(self, path: str, exist_ok: bool = False) -> None:
+        # Comes with ap_remote.fs.changes; fsspec's own would do nothing, and say nothing.
         raise NotImplementedError
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]  # fsspec ships no types
 
-from ap_remote.errors import AlreadyExistsError, IsFolderError, PreconditionFailedError, UnsupportedError
+from ap_remote.errors import AlreadyExistsError, IsFolderError, UnsupportedError
 from ap_remote.fs.blocks import Version
 from ap_remote.fs.readahead import SMALLEST, GrowingCache, WholeCache
-from ap_remote.fs.reading import WHOLE
+from ap_remote.fs.reading import WHOLE, changed
 from ap_remote.fs.spool import Spool
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class RemoteFile(AbstractBufferedFile):  # type: ignore[misc]  # untyped base
             info = self.details
             self._version = Version(info["id"], info["version"], info["md5"], info["size"])
         if self._version.size != self.size:
-            raise PreconditionFailedError(f"{self.path!r} has changed since it was opened; open it again")
+            raise changed(self.path)
         data: bytes = self.fs.read_version(self.path, self._version, start, end, again=self._was_read)
         self._was_read = True
         return data

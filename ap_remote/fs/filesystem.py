@@ -40,7 +40,16 @@ class RemoteFileSystem(Forgetting):
         compression: str | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Open a file as fsspec does; what is written is published when it is closed without an error."""
+        """Open a file as fsspec does; what is written is published when it is closed without an error.
+
+        Raises:
+            ValueError: *mode* is none that Python knows.
+            UnsupportedError: a file cannot be changed in place.
+        """
+        if not set(mode) <= set("rwxabt+") or len(set("rwxa") & set(mode)) != 1:
+            raise ValueError(
+                f"invalid mode {mode!r}: r reads, w writes, x writes what is not there yet; b is for bytes"
+            )
         if "r" in mode:
             return super().open(path, mode, block_size, cache_options, compression, **kwargs)
         text = {name: kwargs.pop(name) for name in ("encoding", "errors", "newline") if name in kwargs}

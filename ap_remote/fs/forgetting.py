@@ -28,6 +28,10 @@ class Forgetting(AtOnce):
         with self._touching(path):
             await super()._makedirs(path, exist_ok)
 
+    async def _cp_file(self, path1: str, path2: str, **kwargs: Any) -> None:
+        with self._touching(path2):
+            await super()._cp_file(path1, path2, **kwargs)
+
     async def _store(self, path: str, *args: Any, **kwargs: Any) -> None:
         with self._touching(path):
             await super()._store(path, *args, **kwargs)

@@ -19,7 +19,7 @@ ABSENT = (FileNotFoundError, NotADirectoryError, InvalidNameError, QuerySyntaxEr
 
 
 class Listing(RemoteBase):
-    """The reading half of the tree."""
+    """One entry, one folder. An error that does not say that nothing is there is let out."""
 
     async def _info(self, path: str, **kwargs: Any) -> Info:
         path = self._strip_protocol(path)
@@ -36,6 +36,9 @@ class Listing(RemoteBase):
         kept = None if fresh else self._listings.children(path)
         if kept is not None:
             return kept
+        known = None if fresh else self._known.infos(self._remote(), path)
+        if known is not None:
+            return [each.copy() for each in known]
         before = self._listings.count
         infos = [info(entry, name) for name, entry in await self._listed(path, fresh=fresh)]
         self._listings.keep(path, infos, before)

@@ -164,7 +164,7 @@ class Reading(Walking):
             await self._check(path, version, b"", whole=False)
             raise
         if len(data) != stop - start:
-            raise _changed(path)
+            raise changed(path)
         return data
 
     async def _check(self, path: str, version: Version, data: bytes, *, whole: bool, fresh: bool = True) -> None:
@@ -179,7 +179,7 @@ class Reading(Walking):
         else:
             same = _version(await self._remote().stat(NodeId(version.id), fresh=fresh)).has_bytes_of(version)
         if not same:
-            raise _changed(path)
+            raise changed(path)
 
 
 async def _joined(remote: Remote, target: str | NodeId, span: ByteRange | None = None) -> bytes:
@@ -194,7 +194,8 @@ def _version(entry: Entry) -> Version:
     return Version(entry.id, entry.version, entry.md5, entry.size)
 
 
-def _changed(path: str) -> PreconditionFailedError:
+def changed(path: str) -> PreconditionFailedError:
+    """Return the error of a file that is not what it was when it was opened."""
     return PreconditionFailedError(f"{path!r} has changed since it was opened; open it again")
 
 

@@ -14,6 +14,7 @@ import re
 from collections import deque
 from contextlib import aclosing
 from glob import escape, has_magic
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -21,13 +22,14 @@ from fsspec.asyn import _run_coros_in_chunks, sync  # type: ignore[import-untype
 from fsspec.utils import glob_translate  # type: ignore[import-untyped]  # fsspec ships no types
 
 from ap_remote.errors import NotFoundError
-from ap_remote.fs.info import Below, Info, info, key
+from ap_remote.fs.info import Below, Info, child, info, key
 from ap_remote.fs.listing import Listing
 from ap_remote.remote.paths import is_view
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 
+    from ap_remote.fs.known import Names
     from ap_remote.model import Entry
 
 OnError = Literal["raise", "omit"] | None
@@ -45,8 +47,16 @@ class _Walk(msgspec.Struct, frozen=True, kw_only=True):
     fresh: bool
 
 
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pattern is to find."""
+
+    detail: bool
+    withdirs: bool
+    fresh: bool
+
+
 class Walking(Listing):
-    """Whole trees."""
+    """Whole trees, and what a pattern means. What cannot be listed is an error."""
 
     async def _find(
         self,
@@ -72,8 +82,9 @@ class Walking(Listing):
         entries = self._entries(path, maxdepth, prefix, withdirs=withdirs, fresh=self._is_fresh(kwargs))
         if not detail:
             return sorted([name async for name, _ in entries])
-        found = {name: info(entry, name) async for name, entry in entries}
-        return {name: found[name] for name in sorted(found)}
+        found = [info(entry, name) async for name, entry in entries]
+        found.sort(key=itemgetter("name"))
+        return {each["name"]: each for each in found}
 
     async def _iter_find(
         self,
@@ -183,27 +194,34 @@ class Walking(Listing):
         children: Callable[..., Awaitable[list[Info]]],
     ) -> AsyncIterator[tuple[str, Any, Any]]:
         try:
-            infos = await children(path, fresh=walk.fresh)
+            dirs, leaves = await self._step(path, walk, children)
         except OSError as exc:
             if callable(walk.on_error):
                 walk.on_error(exc)
             elif walk.on_error == "raise":
                 raise
-            infos = []
-        is_file = [each["name"] for each in infos] == [path]
-        folders = {_name(each): each for each in infos if each["type"] == "directory"}
-        files = {"" if is_file else _name(each): each for each in infos if each["type"] == "file"}
-        dirs = folders.copy() if walk.detail else list(folders)
-        leaves = files if walk.detail else list(files)
+            dirs, leaves = ({}, {}) if walk.detail else ([], [])
         if walk.topdown:
             yield path, dirs, leaves
         if maxdepth is None or maxdepth > 1:
             deeper = None if maxdepth is None else maxdepth - 1
             for name in list(dirs):  # from a walk top down the caller may take some out
-                async for step in self._steps(folders[name]["name"], deeper, walk, self._children_if_there):
+                async for step in self._steps(child(path, name), deeper, walk, self._children_if_there):
                     yield step
         if not walk.topdown:
             yield path, dirs, leaves
+
+    async def _step(self, path: str, walk: _Walk, children: Callable[..., Awaitable[list[Info]]]) -> tuple[Any, Any]:
+        """Return the folders and the files in a folder, of which a file is the one named ``""``."""
+        if not (walk.detail or walk.fresh):
+            names = self._known.names(self._remote(), path)
+            if names is not None:
+                return list(names.folders), list(names.files)
+        infos = await children(path, fresh=walk.fresh)
+        is_file = [each["name"] for each in infos] == [path]
+        folders = {_name(each): each for each in infos if each["type"] == "directory"}
+        files = {"" if is_file else _name(each): each for each in infos if each["type"] == "file"}
+        return (folders, files) if walk.detail else (list(folders), list(files))
 
     async def _children_if_there(self, path: str, *, fresh: bool) -> list[Info]:
         try:
@@ -236,30 +254,54 @@ class Walking(Listing):
         detail, withdirs = kwargs.pop("detail", False), kwargs.pop("withdirs", True)
         fresh = self._is_fresh(kwargs)
         stripped = self._strip_protocol(path)
-        found: dict[str, Entry]
-        if has_magic(stripped):
-            found = await self._matching(stripped, maxdepth, path.endswith("/"), withdirs=withdirs, fresh=fresh)
-        else:
-            found = await self._entry_if_there(stripped, fresh=fresh)
-        return {name: info(found[name], name) for name in sorted(found)} if detail else sorted(found)
+        if not has_magic(stripped):
+            there = await self._entry_if_there(stripped, fresh=fresh)
+            return {name: info(entry, name) for name, entry in there.items()} if detail else list(there)
+        asked = _Asked(detail=detail, withdirs=withdirs, fresh=fresh)
+        found = await self._matching(stripped, maxdepth, path.endswith("/"), asked)
+        return {name: info(entry, name) for name, entry in sorted(found.items())} if detail else sorted(found)
 
-    async def _matching(
-        self, pattern: str, maxdepth: int | None, slash: bool, *, withdirs: bool, fresh: bool
-    ) -> dict[str, Entry]:
-        """Return the entries that a pattern matches; *slash* says that it ends with one, and means folders."""
+    async def _matching(self, pattern: str, maxdepth: int | None, slash: bool, asked: _Asked) -> Any:
+        """Return the entries that a pattern matches by their paths, or without detail perhaps the paths alone.
+
+        *slash* says that the pattern ends with one, and means folders.
+        """
         literal = await self._literal_folder(pattern)
         parts = pattern[len(literal) + 1 :].split("/")
         plain = next(count for count, part in enumerate(parts) if has_magic(part) or count == len(parts) - 1)
         root = "/".join([literal, *parts[:plain]]) or "/"
         before, stars, _ = "/".join(parts[plain:]).partition("**")
         depth = None if stars and maxdepth is None else before.count("/") + (maxdepth or 0 if stars else 1)
-        stem = _STEM.match(parts[plain])
-        entries = self._entries(root, depth, "" if stem is None else stem[0], withdirs=withdirs, fresh=fresh)
+        found = _STEM.match(parts[plain])
+        stem = "" if found is None else found[0]
         wanted = f"{escape(literal)}/{'/'.join(parts)}" + ("/" if slash else "")
         match = re.compile(glob_translate(wanted)).match
-        if slash or pattern.endswith("/**"):
+        marked = slash or pattern.endswith("/**")  # folders are told by a slash
+        if not (asked.detail or asked.fresh or depth is None):
+            names = self._named_below(root, depth, stem, withdirs=asked.withdirs)
+            if names is not None:
+                return [name for name, is_folder in names if match(f"{name}/" if is_folder and marked else name)]
+        entries = self._entries(root, depth, stem, withdirs=asked.withdirs, fresh=asked.fresh)
+        if marked:
             return {name: each async for name, each in entries if match(f"{name}/" if each.is_folder else name)}
         return {name: each async for name, each in entries if match(name)}
+
+    def _named_below(
+        self, path: str, maxdepth: int, prefix: str, *, withdirs: bool
+    ) -> Iterator[tuple[str, bool]] | None:
+        """Return the paths that :meth:`_entries` would yield, and which are folders, if all that is known already."""
+        remote, level, known = self._remote(), [path], []
+        for depth in range(maxdepth):
+            deeper: list[str] = []
+            for folder in level:
+                names = self._known.names(remote, folder)
+                if names is None:
+                    return None
+                known.append((child(folder, ""), names))
+                if depth + 1 < maxdepth:
+                    deeper += [child(folder, name) for name in names.folders]
+            level = deeper
+        return _named(path, known, prefix, withdirs=withdirs)
 
     async def _literal_folder(self, pattern: str) -> str:
         """Return the folder at the head of *pattern* that looks like a pattern itself and exists, or nothing."""
@@ -296,8 +338,21 @@ class Walking(Listing):
                 out.update(await super()._expand_path(patterns, recursive, maxdepth))
             except FileNotFoundError:
                 if not out:
-                    raise
+                    raise NotFoundError(key(patterns[0])) from None
         return sorted(out)
+
+
+def _named(path: str, known: list[tuple[str, Names]], prefix: str, *, withdirs: bool) -> Iterator[tuple[str, bool]]:
+    if withdirs and not prefix:
+        yield path, True
+    begin = child(path, prefix)
+    for start, names in known:
+        # Either all that lies there begins so, or some of it, or nothing.
+        if start.startswith(begin) or begin.startswith(start):
+            stem = begin[len(start) :]
+            yield from ((start + name, False) for name in names.files if name.startswith(stem))
+            if withdirs:
+                yield from ((start + name, True) for name in names.folders if name.startswith(stem))
 
 
 async def _take(found: AsyncIterator[Info], count: int) -> list[Info]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 
     from ap_remote.model import Change, Entry, Person, Ref, Usage
 
@@ -321,6 +321,15 @@ class SupportsPeek(Protocol):
         Raises:
             NotFoundError: it is certain that nothing is at *path*.
             IsFileError: *path* is a file.
+        """
+        ...
+
+    def peek_mark(self, path: str) -> Hashable | None:
+        """Return what is equal for as long as :meth:`peek_list` gives the same entries of a folder.
+
+        It is there for who makes something of a listing and wants to know whether that still holds, whoever wrote
+        since: this remote, another process, a sync. ``None`` where :meth:`peek_list` would give no entries, or where
+        nobody can tell.
         """
         ...
 

@@ -26,7 +26,7 @@ NAME_LIMIT: Final = 256
 
 
 def normalise(path: str) -> str:
-    """Return *path* without leading, trailing and doubled slashes.
+    """Return *path* without leading, trailing and doubled slashes, and with :data:`VIEWS` as it is written here.
 
     Raises:
         InvalidNameError: a component is ``.`` or ``..``, or cannot be a name.
@@ -34,6 +34,8 @@ def normalise(path: str) -> str:
     parts = [part for part in path.split("/") if part]
     for part in parts:
         check_name(part)
+    if parts and _is_views(parts[0]):
+        parts[0] = VIEWS
     return "/".join(parts)
 
 
@@ -80,8 +82,8 @@ def fold(name: str) -> str:
 
 
 def is_view(path: str) -> bool:
-    """Whether *path* lies in the virtual tree."""
-    return path == VIEWS or path.startswith(VIEWS + "/")
+    """Whether *path* lies in the virtual tree, whatever the case of its first name: names are compared so."""
+    return path[:1] == VIEWS[0] and _is_views(path.partition("/")[0])
 
 
 def view_name(path: str) -> tuple[str, tuple[str, ...]]:
@@ -93,9 +95,21 @@ def view_name(path: str) -> tuple[str, tuple[str, ...]]:
         ValueError: the path is none of the virtual tree.
     """
     top, *rest = path.split("/")
-    if top != VIEWS:
+    if not _is_views(top):
         raise ValueError(f"{path!r} lies in no view")
     return (fold(rest[0]), tuple(rest[1:])) if rest else ("", ())
+
+
+def _is_views(name: str) -> bool:
+    return name == VIEWS or (name[:1] == VIEWS[0] and fold(name) == VIEWS)
+
+
+def below_albums(path: str) -> tuple[str, ...]:
+    """Return the names below ``.views/albums`` that lead to a path: an album, and a member; none for any other path."""
+    if not is_view(path):
+        return ()
+    view, names = view_name(path)
+    return names if view == split(ALBUMS_VIEW)[1] else ()
 
 
 def parse_ref(text: str) -> Ref:

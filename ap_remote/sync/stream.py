@@ -6,8 +6,9 @@ from one that cannot be had at the moment.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from typing import Any, Final
 
 import msgspec
@@ -37,6 +38,8 @@ _STREAMS: Final = 20
 """Answers in one run: each may be cut off."""
 _BARREN: Final = 3
 """Answers in a row that may bring nothing new."""
+_LAST: Final = 1.0
+"""Seconds that an answer may take to close behind its last line."""
 
 
 class NoStreamError(UnsupportedError):
@@ -83,6 +86,7 @@ class Follower:
                 async for line in lines:
                     yield line
                     if line.end:
+                        await _run_out(lines)
                         return
             barren = 0 if self.checkpoint != before else barren + 1
         raise BrokenStreamError("the stream of changes is cut off again and again")
@@ -131,3 +135,11 @@ class Follower:
             raise NoStreamError("the account has no stream of changes") from cause
         # An old checkpoint may be refused instead of reset: everything anew, once.
         self.checkpoint = None
+
+
+async def _run_out(lines: AsyncGenerator[ChangeLine]) -> None:
+    """Read an answer to its very end, or else its connection could not be used again."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LAST):
+            async for _ in lines:
+                pass

@@ -77,7 +77,7 @@ class Account:
         if self._top is not None:
             return self._top.kind is Kind.ALBUM and self._top.status is not Status.TRASHED
         target = self.target
-        return isinstance(target, str) and paths.is_view(target) and paths.split(target)[0] == paths.ALBUMS_VIEW
+        return isinstance(target, str) and len(paths.below_albums(target)) == 1
 
     @property
     def live(self) -> dict[str, str]:

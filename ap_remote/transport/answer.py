@@ -58,7 +58,6 @@ class Download:
         status: 200, 206 for a part, 416 for a part past the end (no bytes then).
         length: bytes that this answer will carry, where it says so.
         content_range: which bytes they are, for a part.
-        filename: the name the service proposes.
         content_type: as sent.
     """
 
@@ -69,10 +68,14 @@ class Download:
         self.status = response.status_code
         self.length = 0 if self.status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE else length_of(response)
         self.content_range = ContentRange.parse(headers.get("content-range"))
-        self.filename = filename(headers.get("content-disposition"))
         self.content_type: str | None = headers.get("content-type")
         self.heard: bytearray | None = None
         """Gathers what was taken, where that is asked for; a longer answer is given up."""
+
+    @property
+    def filename(self) -> str | None:
+        """The name the service proposes."""
+        return filename(self._response.headers.get("content-disposition"))
 
     def __repr__(self) -> str:
         return f"Download({self._title}, status={self.status}, length={self.length})"

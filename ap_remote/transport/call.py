@@ -45,6 +45,9 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """Where it goes instead of to a host of the account's, without credentials; ``path`` is but a label then."""
     idempotent: bool = False
     """Whether sending it twice has the effect of sending it once."""
+    leads: str = ""
+    """What the answer's redirect holds for, such as a file's id and version: where it led is remembered under this name
+    for some seconds (:mod:`ap_remote.transport.onward`). Only for what is asked to find bytes."""
     subject: str = ""
     """What an error calls the thing this is about: a path or a name. Defaults to ``path``."""
 

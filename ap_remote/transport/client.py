@@ -115,6 +115,10 @@ class Transport:
         """
         return await self._run(call, lambda: self._attempt(call, None))
 
+    def forget(self, leads: str) -> None:
+        """Ask anew for the way of calls with this :attr:`Call.leads`: what came from where it led was not good."""
+        self._sender.forget(leads)
+
     @asynccontextmanager
     async def stream(self, call: Call[Any], *, headers: Mapping[str, str] | None = None) -> AsyncIterator[Download]:
         """Send a call and give its answer while it comes.
@@ -196,13 +200,14 @@ class Transport:
             _log.debug("%s failed: %s", call.title, type(answer.error).__name__)
             return answer
         response = answer.response
-        _log.debug(
-            "%s -> %d in %d ms (request %s)",
-            call.title,
-            response.status_code,
-            (time.monotonic() - begun) * 1000,
-            self.session.masked(response.headers.get("x-amzn-requestid", "-")),
-        )
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug(
+                "%s -> %d in %d ms (request %s)",
+                call.title,
+                response.status_code,
+                (time.monotonic() - begun) * 1000,
+                self.session.masked(response.headers.get("x-amzn-requestid", "-")),
+            )
         verdict: Failure | None = None
         try:
             verdict = await self._verdict(call, answer)

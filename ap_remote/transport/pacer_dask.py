@@ -201,10 +201,13 @@ class Share:
                 return await self._take_from_scheduler(want)
             except Exception as exc:  # noqa: BLE001 - the scheduler hands over whatever went wrong there
                 await self._part(exc)
-        desk = self._local
-        if desk is None:
-            desk = self._local = Desk(self._part_of_allowance())
-        return await desk.take(self._name, "", got=self._got, done=self._done, want=want)
+        return await self._own_desk().take(self._name, "", got=self._got, done=self._done, want=want)
+
+    def _own_desk(self) -> Desk:
+        """Return what deals this worker's part while the scheduler does not."""
+        if self._local is None:
+            self._local = Desk(self._part_of_allowance())
+        return self._local
 
     async def _take_from_scheduler(self, want: int) -> Dealt:
         if self._worker.status.name in _ENDED:
@@ -279,8 +282,9 @@ class Share:
             return
         try:
             await self._worker.scheduler.ap_pacing_slow_down(account=self._account, seconds=seconds)
-        except OSError as exc:
-            _log.debug("the other workers were not told to slow down: %s", exc)
+        except Exception as exc:  # noqa: BLE001 - as above
+            await self._part(exc)
+            self._own_desk().slow_down(seconds)  # the others go on, but here the service is left alone
 
 
 _shares: WeakKeyDictionary[AbstractEventLoop, dict[str, Share]] = WeakKeyDictionary()

@@ -90,12 +90,15 @@ class Retry:
             RemoteError: the last failure; one of transport tells verb, path, tries and seconds.
         """
         begun = self._clock()
+        first = await attempt()
+        if not isinstance(first, Failure):
+            return first
         made = 0
 
         async def counted() -> T | Failure:
             nonlocal made
             made += 1
-            return await attempt()
+            return first if made == 1 else await attempt()
 
         retrying = AsyncRetrying(
             sleep=self._sleep,

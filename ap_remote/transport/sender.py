@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import msgspec
 
-from ap_remote.transport import faults, quiet
+from ap_remote.transport import faults, network, quiet
 from ap_remote.transport.answer import length_of
 from ap_remote.transport.asgi import ASGIApp, ASGITransport
+from ap_remote.transport.onward import Onward
 from ap_remote.transport.retry import Failure
 from ap_remote.transport.session import Shown
 
@@ -67,16 +69,21 @@ class Sender:
     ) -> None:
         self._session = session
         self._credentials = credentials
+        # A proxy from the environment is for the outside; it cannot reach a service on this machine.
+        trust_env = urlsplit(session.hosts.metadata).hostname not in _LOOPBACK
+        self._network = network.carrier(limits=_LIMITS, trust_env=trust_env) if app is None else None
         self.client = httpx.AsyncClient(
-            transport=None if app is None else ASGITransport(app),
+            transport=self._network if app is None else ASGITransport(app),
             timeout=timeout,
             limits=_LIMITS,
             follow_redirects=False,
             headers={"user-agent": _AGENT},
-            # A proxy from the environment is for the outside; it cannot reach a service on this machine.
-            trust_env=urlsplit(session.hosts.metadata).hostname not in _LOOPBACK,
+            trust_env=trust_env,
             cookies=_no_jar(),
         )
+        self._onward = Onward()
+        self._usual = [(name.decode(), value.decode()) for name, value in self.client.headers.raw]
+        self._phases = self.client.timeout.as_dict()
 
     async def send(self, call: Call[Any], extra: Mapping[str, str], upload: Upload | None) -> Answer | Failure:
         """Send a request, follow where it leads, and return the answer whatever its status.
@@ -90,20 +97,45 @@ class Sender:
             httpx.HTTPError: the connection broke.
             httpx.InvalidURL: an address is none.
         """
+        if not call.leads or call.method != "GET":
+            return await self._ask(call, extra, upload)
+        if (url := await self._onward.recall(call.leads)) is not None:
+            if (answer := await self._shortened(call, url, extra)) is not None:
+                return answer
+            self._onward.forget(call.leads)
+        with self._onward.asking(call.leads):
+            return await self._ask(call, extra, upload)
+
+    def forget(self, leads: str) -> None:
+        """Ask anew where *leads* is, the next time."""
+        self._onward.forget(leads)
+
+    async def _shortened(self, call: Call[Any], url: httpx.URL, extra: Mapping[str, str]) -> Answer | None:
+        """Ask where an earlier redirect led; ``None`` where that is not as good as it was."""
+        try:
+            with quiet.ours():
+                response = await self._exchange(call, url, extra, None)
+        except httpx.HTTPError:
+            return None
+        if response.is_success or response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return Answer(response, None)
+        await _finished(response)
+        return None
+
+    async def _ask(self, call: Call[Any], extra: Mapping[str, str], upload: Upload | None) -> Answer | Failure:
         url = self._url(call)
         if url.scheme not in ("https", urlsplit(self._session.hosts.metadata).scheme):
             return faults.undecodable(ValueError("the service names an unprotected address"))
         for _ in range(HOPS + 1):
             headers, shown = self._identity(url, call)
-            request = self._request(call, url, {**extra, **headers}, upload)
             with quiet.ours():
-                response = await self.client.send(request, stream=True)
+                response = await self._exchange(call, url, {**extra, **headers}, upload)
             if shown is not None:
                 self._session.absorb(response.headers.get_list("set-cookie"))
             if not response.has_redirect_location:
                 return Answer(response, shown)
             await _finished(response)
-            onward = url.join(response.headers["location"])
+            onward = _joined(url, response.headers["location"])
             if _asks_to_sign_in(onward):
                 return faults.sign_in(shown)
             if call.method != "GET":
@@ -112,6 +144,8 @@ class Sender:
                 return faults.undecodable(ValueError("a redirect leads to an unprotected address"))
             if not self._is_trusted(onward, call):
                 _log.debug("%s goes on without credentials to %s", call.title, onward.host)
+                if call.leads:
+                    self._onward.learn(call.leads, onward)
             url = onward
         return faults.undecodable(ValueError(f"more than {HOPS} redirects"))
 
@@ -119,17 +153,29 @@ class Sender:
         if call.address is not None:
             return httpx.URL(call.address.url)
         whole = self._session.addressed(call)
-        return httpx.URL(self._session.hosts.base(whole.host) + whole.path, params=whole.params)
+        query = f"?{urlencode(whole.params)}" if whole.params else ""
+        return httpx.URL(self._session.hosts.base(whole.host) + whole.path + query)
 
-    def _request(
+    async def _exchange(
         self, call: Call[Any], url: httpx.URL, extra: Mapping[str, str], upload: Upload | None
-    ) -> httpx.Request:
+    ) -> httpx.Response:
         headers = {"accept": "*/*" if call.raw else _JSON, **call.headers, **extra}
+        if call.method == "GET" and self._network is not None:
+            return await self._read(url, headers, self._network)
         if call.json is not None:
             headers["content-type"] = _JSON
         if upload is not None:
             headers["content-length"] = str(upload.size)
-        return self.client.build_request(call.method, url, headers=headers, content=call.json or upload)
+        request = self.client.build_request(call.method, url, headers=headers, content=call.json or upload)
+        return await self.client.send(request, stream=True)
+
+    async def _read(self, url: httpx.URL, headers: dict[str, str], network: httpx.AsyncBaseTransport) -> httpx.Response:
+        """Do what the client would: its redirects, its cookies and its log, which are off, cost more than the rest."""
+        usual = [pair for pair in self._usual if pair[0].lower() not in headers]
+        request = httpx.Request("GET", url, headers=usual + list(headers.items()), extensions={"timeout": self._phases})
+        response = await network.handle_async_request(request)
+        response.request = request
+        return response
 
     def _identity(self, url: httpx.URL, call: Call[Any]) -> tuple[dict[str, str], Shown | None]:
         if not self._is_trusted(url, call):
@@ -141,10 +187,10 @@ class Sender:
 
     def _is_trusted(self, url: httpx.URL, call: Call[Any]) -> bool:
         """Whether credentials may go there: one of our hosts, and no address that is a credential itself."""
-        if call.address is not None or any(key.lower() in _SIGNATURE for key in url.params):
+        if call.address is not None:
             return False
         bases = msgspec.structs.astuple(self._session.hosts)
-        return _origin(url) in {_origin_of(base) for base in bases if base}
+        return _origin(url) in {_origin_of(base) for base in bases if base} and not _is_signed(url)
 
 
 def _no_jar() -> Any:
@@ -154,10 +200,22 @@ def _no_jar() -> Any:
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
+def _is_signed(url: httpx.URL) -> bool:
+    """Whether an address is a credential itself."""
+    query = url.query.lower()
+    # To take a long query apart costs more than to see that none of it can be meant.
+    return (b"x-amz-" in query or b"%" in query) and any(key.lower() in _SIGNATURE for key in url.params)
+
+
+def _joined(url: httpx.URL, location: str) -> httpx.URL:
+    return httpx.URL(location) if location.startswith(("https://", "http://")) else url.join(location)
+
+
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
+@lru_cache(maxsize=64)  # the same few hosts, for every hop of every request
 def _origin_of(base: str) -> tuple[str, str, int | None]:
     return _origin(httpx.URL(base))
 

@@ -390,7 +390,7 @@ class MovingThroughViews(Subject):
             ("box/b.jpg", f"{ROME}/b.jpg", "copy it"),
             ("box/b.jpg", ".views/favorites/b.jpg", "copy it"),
             ("box", ".views/albums/box", "a view is no folder"),
-            ("box/b.jpg", ".views/trash/b.jpg", "a view is no folder"),
+            ("box/b.jpg", ".views/trash/b.jpg", "a view is no folder; trash it$"),
             (f"{ROME}/a.jpg", "box/sub.jpg", "'box/a.jpg'"),
             (f"{ROME}/a.jpg", f"{ROME}/z.jpg", "rename 'box/a.jpg'"),
             (f"{ROME}/a.jpg", ".views/albums/Oslo/z.jpg", "rename 'box/a.jpg'"),

@@ -3,131 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-import httpx
 import pytest
 
 from ap_remote.api import nodes, properties, search, trash
-from ap_remote.backends.amazon import AmazonPhotosRemote
 from ap_remote.errors import AccessDeniedError, AlreadyExistsError, NotFoundError
 from ap_remote.model import NodeId
 from ap_remote.remote.features import SupportsMarks
-from ap_remote.transport.client import Transport
-from ap_remote.transport.hosts import Hosts
-from ap_remote.transport.retry import Retry
-from ap_remote.transport.session import Session, load_credentials
 from ap_remote.wire.nodes import Bulk
-from ap_remote_emulator.app import create_app
-from ap_remote_emulator.library.nodes import set_tags
 from tests.contracts.base import Plant, collect, names
 from tests.contracts.pictures import jpeg
 from tests.contracts.remote import WordsContract
-
-URL = "http://local.invalid"
-
-
-class Clock:
-    """Time that passes when it is slept."""
-
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-class WatchedTransport(Transport):
-    """Remembers what was sent, and may change what comes back."""
-
-    titles: list[str]
-    changed: Callable[[Any, Any], Any]
-
-    async def send(self, call: Any) -> Any:
-        self.titles.append(call.title)
-        return self.changed(call, await super().send(call))
-
-
-class BackDoor:
-    """Speaks to the service by itself, with none of the library's own code."""
-
-    def __init__(self, app: Any, cookies: dict[str, str]) -> None:
-        cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        headers = {"cookie": cookie, "x-amzn-sessionid": cookies["session-id"]}
-        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=URL, headers=headers)
-
-    async def call(self, method: str, path: str, **options: Any) -> Any:
-        answer = await self.client.request(method, path, **options)
-        answer.raise_for_status()
-        return answer.json()
-
-    async def child(self, parent: str, name: str) -> str | None:
-        path = f"/drive/v1/nodes/{parent}/children"
-        page = await self.call("GET", path, params={"resourceVersion": "V2", "limit": 200})
-        found = [node["id"] for node in page["data"] if node["name"].casefold() == name.casefold()]
-        return found[0] if found else None
-
-    async def find(self, path: str, *, make: bool = False) -> str | None:
-        page = await self.call("GET", "/drive/v1/nodes", params={"filters": "isRoot:true"})
-        at = page["data"][0]["id"]
-        for name in filter(None, path.split("/")):
-            found = await self.child(at, name)
-            if found is None and make:
-                body = {"kind": "FOLDER", "name": name, "parents": [at], "resourceVersion": "V2"}
-                found = (await self.call("POST", "/drive/v1/nodes", json=body))["id"]
-            if found is None:
-                return None
-            at = found
-        return at
-
-    async def seed(self, path: str, data: bytes) -> str:
-        folder, _, name = path.rpartition("/")
-        parent = await self.find(folder, make=True)
-        params = {"name": name, "parentNodeId": parent, "fileSize": len(data), "suppress": "DEDUPLICATION"}
-        return (await self.call("POST", "/v2/upload", params=params, content=data))["id"]
-
-    async def peek(self, path: str) -> bytes | None:
-        node_id = await self.find(path)
-        if node_id is None:
-            return None
-        answer = await self.client.get(f"/cdproxy/nodes/{node_id}", follow_redirects=True)
-        return answer.content if answer.is_success else None
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Any:
-    return create_app(tmp_path / "service", internal=True)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def door(app: Any, tmp_path: Path) -> AsyncIterator[BackDoor]:
-    opened = BackDoor(app, load_credentials(tmp_path / "service" / "credentials.json"))
-    yield opened
-    await opened.client.aclose()
-
-
-@pytest.fixture
-def transport(app: Any, tmp_path: Path, clock: Clock) -> WatchedTransport:
-    session = Session(load_credentials(tmp_path / "service" / "credentials.json"), Hosts.for_service(URL))
-    made = WatchedTransport(session, app=app, retry=Retry(sleep=clock.sleep))
-    made.titles, made.changed = [], lambda _, answer: answer
-    return made
-
-
-@pytest.fixture
-async def remote(transport: WatchedTransport, clock: Clock, tmp_path: Path) -> AsyncIterator[AmazonPhotosRemote]:
-    async with AmazonPhotosRemote("home", transport, tmp_path / "cache", clock=clock, sleep=clock.sleep) as opened:
-        yield opened
+from tests.contracts.service import BackDoor, OverService, plant
 
 
 @pytest.fixture
@@ -136,38 +25,17 @@ async def vault(door: BackDoor) -> str:
     return (await door.call("GET", "/drive/v1/account/family"))["familyId"]
 
 
-class TestAmazonAbilities(WordsContract):
-    @pytest.fixture
-    def remote(self, remote: AmazonPhotosRemote) -> AmazonPhotosRemote:
-        return remote
-
-    @pytest.fixture
-    def seed(self, door: BackDoor, clock: Clock):
-        async def put(path: str, data: bytes) -> str:
-            # What somebody else writes is seen once the cache has grown old.
-            clock.now += 3600
-            return await door.seed(path, data)
-
-        return put
-
-    @pytest.fixture
-    def peek(self, door: BackDoor):
-        return door.peek
-
+class TestAmazonAbilities(OverService, WordsContract):
     @pytest.fixture
     def vault(self, vault: str) -> str:
         return vault
 
     @pytest.fixture
     def plant(self, app: Any) -> Plant:
-        async def plant(node_id: str, people: Sequence[str]) -> None:
-            with app.state.store.write() as write:
-                set_tags(write, node_id, "person", people)
-                for each in people:
-                    write.execute("INSERT OR IGNORE INTO people (id) VALUES (?)", (each,))
-                write.touch(node_id)
+        async def planted(node_id: str, people: Sequence[str]) -> None:
+            plant(app, node_id, people=people)
 
-        return plant
+        return planted
 
 
 async def test_nodes_are_made_with_words_and_once_for_a_local_id(transport, door):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from msgspec import structs
 
@@ -31,161 +30,18 @@ from ap_remote.errors import (
 )
 from ap_remote.model import ByteRange, NodeId, Status
 from ap_remote.remote import features
-from ap_remote.transport.client import Transport
-from ap_remote.transport.hosts import Hosts
-from ap_remote.transport.retry import Retry
-from ap_remote.transport.session import Session, load_credentials
 from ap_remote.wire.nodes import Bulk, Node, NodePage
-from ap_remote_emulator.app import create_app
 from ap_remote_emulator.faults import Fault
 from ap_remote_emulator.faults.behaviour import Behaviour, Uploads
 from ap_remote_emulator.seed import seed
 from tests.contracts.base import content, names
 from tests.contracts.pictures import jpeg
 from tests.contracts.remote import RemoteContract
-
-URL = "http://local.invalid"
-
-
-class BackDoor:
-    """Speaks to the service by itself, with none of the library's own code."""
-
-    def __init__(self, app: Any, cookies: dict[str, str]) -> None:
-        headers = {
-            "cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
-            "x-amzn-sessionid": cookies["session-id"],
-        }
-        self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url=URL, headers=headers, follow_redirects=True
-        )
-        self.root: str | None = None
-
-    async def call(self, method: str, path: str, **options: Any) -> Any:
-        answer = await self.client.request(method, path, **options)
-        answer.raise_for_status()
-        return answer.json()
-
-    async def child(self, parent: str, name: str) -> dict[str, Any] | None:
-        offset = 0
-        while True:
-            page = await self.call(
-                "GET",
-                f"/drive/v1/nodes/{parent}/children",
-                params={"resourceVersion": "V2", "limit": 200, "offset": offset},
-            )
-            for node in page["data"]:
-                if node["name"].casefold() == name.casefold():
-                    return node
-            offset += len(page["data"])
-            if not page["data"] or offset >= page["count"]:
-                return None
-
-    async def find(self, path: str, *, make: bool = False) -> str | None:
-        if self.root is None:
-            page = await self.call("GET", "/drive/v1/nodes", params={"filters": "isRoot:true"})
-            self.root = page["data"][0]["id"]
-        at = self.root
-        for name in filter(None, path.split("/")):
-            node = await self.child(at, name)
-            if node is None and make:
-                body = {"kind": "FOLDER", "name": name, "parents": [at], "resourceVersion": "V2"}
-                node = await self.call("POST", "/drive/v1/nodes", json=body)
-            if node is None:
-                return None
-            at = node["id"]
-        return at
-
-    async def seed(self, path: str, data: bytes) -> str:
-        folder, _, name = path.rpartition("/")
-        parent = await self.find(folder, make=True)
-        params = {"name": name, "parentNodeId": parent, "fileSize": len(data), "suppress": "DEDUPLICATION"}
-        node = await self.call("POST", "/v2/upload", params=params, content=data)
-        return node["id"]
-
-    async def peek(self, path: str) -> bytes | None:
-        node_id = await self.find(path)
-        if node_id is None:
-            return None
-        answer = await self.client.get(f"/cdproxy/nodes/{node_id}")
-        return answer.content if answer.is_success else None
+from tests.contracts.service import OverService, WatchedTransport
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Any:
-    return create_app(tmp_path / "service", internal=True)
-
-
-@pytest.fixture
-def cookies(app: Any, tmp_path: Path) -> dict[str, str]:
-    return load_credentials(tmp_path / "service" / "credentials.json")
-
-
-@pytest.fixture
-async def door(app: Any, cookies: dict[str, str]) -> AsyncIterator[BackDoor]:
-    opened = BackDoor(app, cookies)
-    yield opened
-    await opened.client.aclose()
-
-
-class Clock:
-    """Time that passes when it is slept."""
-
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-class WatchedTransport(Transport):
-    """Remembers what was sent, and may change what comes back."""
-
-    titles: list[str]
-    changed: Callable[[Any, Any], Any]
-
-    async def send(self, call: Any) -> Any:
-        self.titles.append(call.title)
-        return self.changed(call, await super().send(call))
-
-
-@pytest.fixture
-def transport(app: Any, cookies: dict[str, str], clock: Clock) -> WatchedTransport:
-    made = WatchedTransport(Session(cookies, Hosts.for_service(URL)), app=app, retry=Retry(sleep=clock.sleep))
-    made.titles, made.changed = [], lambda _, answer: answer
-    return made
-
-
-@pytest.fixture
-async def remote(transport: WatchedTransport, clock: Clock, tmp_path: Path) -> AsyncIterator[AmazonPhotosRemote]:
-    async with AmazonPhotosRemote("home", transport, tmp_path / "cache", clock=clock, sleep=clock.sleep) as opened:
-        yield opened
-
-
-class TestAmazonPhotosRemote(RemoteContract):
-    @pytest.fixture
-    def remote(self, remote: AmazonPhotosRemote) -> AmazonPhotosRemote:
-        return remote
-
-    @pytest.fixture
-    def seed(self, door: BackDoor, clock: Clock):
-        async def put(path: str, data: bytes) -> str:
-            # What somebody else writes is seen once the cache has grown old.
-            clock.now += 3600
-            return await door.seed(path, data)
-
-        return put
-
-    @pytest.fixture
-    def peek(self, door: BackDoor):
-        return door.peek
+class TestAmazonPhotosRemote(OverService, RemoteContract):
+    """The remote keeps the contract."""
 
 
 def faulty(app: Any, **fields: Any) -> None:
@@ -297,6 +153,7 @@ async def test_a_new_file_that_listings_do_not_show_yet_stays(remote, transport,
     clock.now += 5
     assert await names(remote.list("box", fresh=True)) == ["a.txt"]
     clock.now += 60
+    assert "box" not in await names(remote.list("", fresh=True))
     with pytest.raises(NotFoundError):
         await remote.stat("box/a.txt", fresh=True)
 

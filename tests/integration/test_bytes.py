@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +17,15 @@ from ap_remote.backends.amazon_facts import Facts
 from ap_remote.backends.amazon_upload import ASKED_FROM
 from ap_remote.errors import BatchError, DuplicateContentError, IntegrityError, OutcomeUnknownError, UnavailableError
 from ap_remote.model import ByteRange, Kind, NodeId
-from ap_remote.transport.client import Transport
 from ap_remote.transport.hosts import Hosts
 from ap_remote.transport.retry import Retry, RetryPolicy
 from ap_remote.transport.session import Session, load_credentials
 from ap_remote_emulator.app import create_app
 from ap_remote_emulator.faults import Fault
 from tests.contracts.pictures import jpeg
+from tests.contracts.service import URL, CountedTransport
 
-URL = "http://local.invalid"
 DATA = bytes(range(256)) * 3000
-
-
-class Watched(Transport):
-    """Counts what was sent, and remembers which answers came by which address."""
-
-    titles: list[str]
-
-    async def send(self, call: Any) -> Any:
-        self.titles.append(call.title)
-        return await super().send(call)
-
-    def stream(self, call: Any, *, headers: Mapping[str, str] | None = None) -> Any:
-        self.titles.append(call.title)
-        return super().stream(call, headers=headers)
 
 
 @pytest.fixture
@@ -53,8 +38,7 @@ def opened(app: Any, tmp_path: Path, **policy: Any) -> AmazonPhotosRemote:
         return None
 
     session = Session(load_credentials(tmp_path / "service" / "credentials.json"), Hosts.for_service(URL))
-    transport = Watched(session, app=app, retry=Retry(RetryPolicy(**policy), sleep=sleep))
-    transport.titles = []
+    transport = CountedTransport(session, app=app, retry=Retry(RetryPolicy(**policy), sleep=sleep))
     return AmazonPhotosRemote("home", transport, tmp_path / "cache", sleep=sleep)
 
 
@@ -98,6 +82,30 @@ async def test_an_answer_that_is_cut_off_is_resumed_by_a_range_and_that_is_remem
     faulty(app, path="/content/signed/*", truncate=300_000)
     assert await read(remote, "a.bin") == DATA
     assert Facts(remote._cache, remote._tree.clock).offers("ranges by redirect") is True
+
+
+async def test_the_parts_of_one_file_ask_for_the_way_once_and_anew_where_it_was_not_good(app, tmp_path):
+    heard: list[str] = []
+
+    async def listening(scope: Any, receive: Any, send: Any) -> None:
+        heard.append(scope["path"].rpartition("/")[2] if "signed" not in scope["path"] else "signed")
+        await app(scope, receive, send)
+
+    async with opened(listening, tmp_path) as remote:
+        await remote.put(DATA, "a.bin")
+        heard.clear()
+        spans = [ByteRange(start, start + 1000) for start in range(0, 10_000, 1000)]
+        assert [await read(remote, "a.bin", span) for span in spans] == [DATA[s.start : s.stop] for s in spans]
+        assert (heard.count("contentRedirection"), heard.count("signed")) == (1, 10)
+        faulty(app, path="/content/signed/*", truncate=300_000)
+        assert await read(remote, "a.bin") == DATA
+        assert heard.count("contentRedirection") == 2, "what broke off is resumed by a way of its own"
+        faulty(app, path="/content/signed/*", status=403, body='{"message": "no"}')
+        assert await read(remote, "a.bin") == DATA
+        assert heard.count("contentRedirection") == 3
+        await remote.put(DATA[::-1], "a.bin", if_exists="overwrite")
+        assert await read(remote, "a.bin") == DATA[::-1]
+        assert heard.count("contentRedirection") == 4, "another version is another file"
 
 
 async def test_a_rendition_fits_its_box(remote):

@@ -33,9 +33,10 @@ def form(request):
 
 
 @pytest.fixture(scope="module")
-def make(form, tmp_path_factory):
+def make(form, quick_disk):
     """What returns the filesystem for the next test."""
-    home = tmp_path_factory.mktemp("home")
+    home = quick_disk / form
+    home.mkdir()
     options = {"use_listings_cache": form.endswith("listings")}
     if form.startswith("cold"):
         app = create_app(home / "service")

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +21,13 @@ from ap_remote.errors import PreconditionFailedError
 from ap_remote.fs import RemoteFileSystem
 from ap_remote.fs.blocks import BlockCache, Version
 from ap_remote.fsspec import AmazonPhotosFileSystem
-from ap_remote.transport.client import Transport
 from ap_remote.transport.hosts import Hosts
 from ap_remote.transport.session import Session, load_credentials
 from ap_remote_emulator.app import create_app
+from tests.contracts.service import URL, CountedTransport
 
-URL = "http://local.invalid"
 MIB = 2**20
 LARGE = random.Random(3).randbytes(20 * MIB)
-
-
-class Watched(Transport):
-    """Counts what was sent."""
-
-    titles: list[str]
-
-    async def send(self, call: Any) -> Any:
-        self.titles.append(call.title)
-        return await super().send(call)
-
-    def stream(self, call: Any, *, headers: Mapping[str, str] | None = None) -> Any:
-        self.titles.append(call.title)
-        return super().stream(call, headers=headers)
 
 
 class Service:
@@ -55,8 +40,7 @@ class Service:
 
     def filesystem(self, name: str, cache: BlockCache | None = None) -> tuple[RemoteFileSystem, list[str]]:
         session = Session(load_credentials(self.folder / "service" / "credentials.json"), Hosts.for_service(URL))
-        transport = Watched(session, app=self.app)
-        transport.titles = []
+        transport = CountedTransport(session, app=self.app)
         made = RemoteFileSystem(
             lambda: AmazonPhotosRemote("home", transport, self.folder / name),
             block_cache=cache,

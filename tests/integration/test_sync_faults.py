@@ -23,21 +23,7 @@ from ap_remote.transport.session import Session, load_credentials
 from ap_remote_emulator.app import create_app
 from ap_remote_emulator.faults import Behaviour, Fault
 from ap_remote_emulator.seed import seed
-
-URL = "http://local.invalid"
-
-
-class Clock:
-    """Time that passes when it is slept."""
-
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
+from tests.contracts.service import URL, Clock
 
 
 class Place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,14 @@ from typing import Any
 import pytest
 
 from ap_remote.backends.amazon import AmazonPhotosRemote
-from ap_remote.errors import AuthenticationError, RemoteError, UnavailableError
+from ap_remote.errors import (
+    AlreadyExistsError,
+    AuthenticationError,
+    BatchError,
+    NotInTrashError,
+    RemoteError,
+    UnavailableError,
+)
 from ap_remote.model import NodeId, Status
 from ap_remote.transport.client import Transport
 from ap_remote.transport.hosts import Hosts
@@ -18,18 +26,8 @@ from ap_remote.transport.session import Session, load_credentials
 from ap_remote_emulator.app import create_app
 from ap_remote_emulator.faults import Fault
 from tests.contracts.base import content, names
+from tests.contracts.service import URL, BackDoor, Clock, OverService, WatchedTransport
 from tests.contracts.view_writing import ROME, ViewWritingContract
-from tests.integration.test_abilities import URL, BackDoor, Clock
-
-
-class Watched(Transport):
-    """Remembers what was sent."""
-
-    titles: list[str]
-
-    async def send(self, call: Any) -> Any:
-        self.titles.append(call.title)
-        return await super().send(call)
 
 
 class Service:
@@ -41,11 +39,9 @@ class Service:
         self.cookies = load_credentials(folder / "service" / "credentials.json")
         self.clock = Clock()
 
-    def transport(self) -> Watched:
+    def transport(self) -> WatchedTransport:
         session = Session(self.cookies, Hosts.for_service(URL))
-        made = Watched(session, app=self.app, retry=Retry(sleep=self.clock.sleep))
-        made.titles = []
-        return made
+        return WatchedTransport(session, app=self.app, retry=Retry(sleep=self.clock.sleep))
 
     def remote(self, name: str, transport: Transport | None = None) -> AmazonPhotosRemote:
         return AmazonPhotosRemote(
@@ -62,7 +58,12 @@ def service(tmp_path: Path) -> Service:
 
 
 @pytest.fixture
-def transport(service: Service) -> Watched:
+def clock(service: Service) -> Clock:
+    return service.clock
+
+
+@pytest.fixture
+def transport(service: Service) -> WatchedTransport:
     return service.transport()
 
 
@@ -74,28 +75,13 @@ async def door(service: Service) -> AsyncIterator[BackDoor]:
 
 
 @pytest.fixture
-async def remote(service: Service, transport: Watched) -> AsyncIterator[AmazonPhotosRemote]:
+async def remote(service: Service, transport: WatchedTransport) -> AsyncIterator[AmazonPhotosRemote]:
     async with service.remote("home", transport) as opened:
         yield opened
 
 
-class TestAmazonPhotosRemote(ViewWritingContract):
-    @pytest.fixture
-    def remote(self, remote: AmazonPhotosRemote) -> AmazonPhotosRemote:
-        return remote
-
-    @pytest.fixture
-    def seed(self, door: BackDoor, service: Service):
-        async def put(path: str, data: bytes) -> str:
-            # What somebody else writes is seen once the cache has grown old.
-            service.clock.now += 3600
-            return await door.seed(path, data)
-
-        return put
-
-    @pytest.fixture
-    def peek(self, door: BackDoor):
-        return door.peek
+class TestAmazonPhotosRemote(OverService, ViewWritingContract):
+    """The remote keeps the contract."""
 
 
 async def test_a_photograph_that_the_service_does_not_add_says_where_it_is(service, remote, door):
@@ -164,3 +150,101 @@ async def test_an_album_that_another_client_made_meanwhile_is_not_made_twice(ser
     await remote.put(b"b", f"{ROME}/b.jpg")
     assert await names(remote.list(".views/albums", fresh=True)) == ["Rome"]
     assert await names(remote.list(ROME, fresh=True)) == ["a.jpg", "b.jpg"]
+
+
+async def test_two_who_put_files_of_one_name_into_an_album_at_once_make_one_member_and_one_error(service, remote):
+    await remote.create_album("Rome")
+    async with service.remote("other") as other:
+        await asyncio.gather(*(each.stat(ROME) for each in (remote, other)))
+        results = await asyncio.gather(
+            remote.put(b"mine", f"{ROME}/x.jpg"), other.put(b"theirs", f"{ROME}/x.jpg"), return_exceptions=True
+        )
+
+        (refusal,) = [each for each in results if isinstance(each, BaseException)]
+        (member,) = [each for each in results if not isinstance(each, BaseException)]
+        assert isinstance(refusal, AlreadyExistsError)
+        for each in (remote, other):
+            shown = [entry.id async for entry in each.list(ROME, fresh=True)]
+            assert shown == [member.id]
+
+
+async def test_who_joins_an_album_beside_another_of_its_name_gives_way_and_lies_in_the_bin(service, remote):
+    await remote.create_album("Rome")
+    first = await remote.put(b"first", "Pictures/Rome/x.jpg")
+    async with service.remote("other") as other:
+        add = remote.add_to_album
+
+        async def late(album, members):
+            # The other one's file joins between our look and our joining.
+            await other.add_to_album(ROME, [NodeId(first.id)])
+            await add(album, members)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(remote, "add_to_album", late)
+            with pytest.raises(AlreadyExistsError) as refusal:
+                await remote.put(b"second", f"{ROME}/x.jpg")
+
+        assert refusal.value.node_id == first.id
+        assert [entry.id async for entry in other.list(ROME, fresh=True)] == [first.id]
+        (binned,) = [entry async for entry in other.trashed()]
+        assert (binned.name, binned.size) == ("x.jpg", len(b"second"))
+
+
+async def test_the_bin_shows_where_a_folder_is_that_somebody_else_moved(service, remote):
+    await remote.put(b"x", "a/x.jpg")
+    async with service.remote("other") as other:
+        await other.trash("a/x.jpg")
+        assert [entry.path async for entry in remote.trashed()] == ["a/x.jpg"]
+        await other.move("a", "Pictures/n")
+        service.clock.now += 3600
+
+        assert [entry.path async for entry in remote.trashed()] == ["Pictures/n/x.jpg"]
+        with pytest.raises(NotInTrashError):
+            await remote.delete("a/x.jpg")
+        (back,) = await remote.restore("Pictures/n/x.jpg")
+        assert back.entry is not None
+        assert back.entry.path == "Pictures/n/x.jpg"
+
+
+async def test_what_is_taken_out_of_the_bin_is_found_where_its_folder_is_by_now(service, remote):
+    seen = await remote.put(b"x", "a/x.jpg")
+    await remote.trash("a/x.jpg")
+    async with service.remote("other") as other:
+        await other.move("a", "Pictures/n")
+        await other.mkdir("a")
+        service.clock.now += 3600
+
+        moved = await remote.move(".views/trash/x.jpg", "a/x.jpg")
+
+        assert moved.path == "a/x.jpg"
+        there = await other.stat(NodeId(seen.id), fresh=True)
+        assert there.path == "a/x.jpg"
+
+
+async def test_overwriting_a_member_never_touches_the_file_that_took_its_old_place(service, remote):
+    seen = await remote.put(b"x", "a/x.jpg")
+    await remote.create_album("Rome", members=[NodeId(seen.id)])
+    async with service.remote("other") as other:
+        await other.move("a", "Pictures/n")
+        await other.put(b"another", "a/x.jpg")
+        service.clock.now += 3600
+
+        changed = await remote.put(b"new", f"{ROME}/x.jpg", if_exists="overwrite")
+
+        assert changed.id == seen.id
+        assert await content(other.get("a/x.jpg")) == b"another"
+        assert await content(other.get("Pictures/n/x.jpg")) == b"new"
+
+
+async def test_a_member_that_the_service_refuses_is_told_as_what_was_tried(service, remote):
+    one = await remote.put(b"1", "one.jpg")
+    await remote.create_album("Rome")
+    service.fail(path="*/children", method="PATCH", status=200, body=f'{{"errorMap": {{"{one.id}": 403}}}}', times=2)
+
+    told = []
+    for verb in (remote.add_to_album, remote.remove_from_album):
+        with pytest.raises(BatchError) as refusal:
+            await verb(ROME, [NodeId(one.id)])
+        told += [each.action for each in refusal.value.outcomes]
+
+    assert told == ["add", "remove"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,80 +15,27 @@ from ap_remote.transport.hosts import Hosts
 from ap_remote.transport.retry import Retry
 from ap_remote.transport.session import Session, load_credentials
 from ap_remote.wire.search import SearchPage
-from ap_remote_emulator.app import create_app
 from ap_remote_emulator.library.nodes import set_tags
 from ap_remote_emulator.seed import Order, seed
 from tests.contracts.base import collect, names
 from tests.contracts.pictures import jpeg
+from tests.contracts.service import URL, Clock, CountedTransport, OverService, plant
 from tests.contracts.views import JULY, JUNE, Tag, ViewsContract
-from tests.integration.test_abilities import URL, BackDoor, Clock, WatchedTransport
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Any:
-    return create_app(tmp_path / "service", internal=True)
+def transport(app: Any, cookies: dict[str, str], clock: Clock) -> CountedTransport:
+    return CountedTransport(Session(cookies, Hosts.for_service(URL)), app=app, retry=Retry(sleep=clock.sleep))
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def door(app: Any, tmp_path: Path) -> AsyncIterator[BackDoor]:
-    opened = BackDoor(app, load_credentials(tmp_path / "service" / "credentials.json"))
-    yield opened
-    await opened.client.aclose()
-
-
-class Counted(WatchedTransport):
-    """Counts the streams as well."""
-
-    def stream(self, call: Any, **options: Any) -> Any:
-        self.titles.append(call.title)
-        return super().stream(call, **options)
-
-
-@pytest.fixture
-def transport(app: Any, tmp_path: Path, clock: Clock) -> Counted:
-    session = Session(load_credentials(tmp_path / "service" / "credentials.json"), Hosts.for_service(URL))
-    made = Counted(session, app=app, retry=Retry(sleep=clock.sleep))
-    made.titles, made.changed = [], lambda _, answer: answer
-    return made
-
-
-@pytest.fixture
-async def remote(transport: Transport, clock: Clock, tmp_path: Path) -> AsyncIterator[AmazonPhotosRemote]:
-    async with AmazonPhotosRemote("home", transport, tmp_path / "cache", clock=clock, sleep=clock.sleep) as opened:
-        yield opened
-
-
-class TestSearched(ViewsContract):
+class TestSearched(OverService, ViewsContract):
     """An account whose nodes were never fetched: searches answer."""
-
-    @pytest.fixture
-    def remote(self, remote: AmazonPhotosRemote) -> AmazonPhotosRemote:
-        return remote
-
-    @pytest.fixture
-    def seed(self, door: BackDoor, clock: Clock):
-        async def put(path: str, data: bytes) -> str:
-            # What somebody else writes is seen once what is known has grown old.
-            clock.now += 3600
-            return await door.seed(path, data)
-
-        return put
 
     @pytest.fixture
     def tag(self, app: Any, clock: Clock) -> Tag:
         async def tag(node_id: str, things: Any, people: Any) -> None:
             clock.now += 3600
-            with app.state.store.write() as write:
-                set_tags(write, node_id, "thing", things)
-                set_tags(write, node_id, "person", people)
-                for each in people:
-                    write.execute("INSERT OR IGNORE INTO people (id) VALUES (?)", (each,))
-                write.touch(node_id)
+            plant(app, node_id, things=things, people=people)
 
         return tag
 
@@ -240,7 +185,7 @@ async def test_months_that_the_service_writes_in_its_own_way_are_found_all_the_s
 class Late:
     """Lets searches, counts and the lists of hidden files and of members answer as they did the first time."""
 
-    def __init__(self, transport: Counted) -> None:
+    def __init__(self, transport: CountedTransport) -> None:
         self._first: dict[str, Any] = {}
         transport.changed = self._late
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ap_remote.errors import InvalidNameError
+from ap_remote.errors import InvalidNameError, UnsupportedError
 from ap_remote.model import NodeId
 from ap_remote.remote import paths
 
@@ -47,6 +47,22 @@ def test_views_lie_at_the_root_only(path, seen):
     assert paths.is_view(path) is seen
 
 
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        (".views/albums", ()),
+        (".views/albums/Rome", ("Rome",)),
+        (".views/Albums/Rome/a.jpg", ("Rome", "a.jpg")),
+        (".views/trash/Rome", ()),
+        (".views", ()),
+        ("albums/Rome", ()),
+        ("", ()),
+    ],
+)
+def test_what_leads_to_an_album_is_told_whatever_the_case_of_the_view(path, names):
+    assert paths.below_albums(path) == names
+
+
 def test_names_that_differ_in_case_collide():
     assert paths.fold("ÉTÉ.JPG") == paths.fold("été.jpg")
     assert paths.fold("a") != paths.fold("b")
@@ -63,3 +79,12 @@ def test_what_a_person_types_names_a_node_or_a_path(text, ref):
 def test_text_that_cannot_be_encoded_is_no_name() -> None:
     with pytest.raises(InvalidNameError, match="lone surrogate"):
         paths.check_name("a\ud800b")
+
+
+@pytest.mark.parametrize("written", [".VIEWS/albums/Rome", "/.Views//albums/Rome/", ".views/albums/Rome"])
+def test_the_views_are_the_views_whatever_the_case_of_their_name(written):
+    assert paths.is_view(written.strip("/"))
+    assert paths.normalise(written) == ".views/albums/Rome"
+    assert paths.view_name(written.strip("/").replace("//", "/")) == ("albums", ("Rome",))
+    with pytest.raises(UnsupportedError):
+        paths.writable(written)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,38 +11,32 @@ import pytest
 
 from ap_remote.backends.amazon import AmazonPhotosRemote
 from ap_remote.errors import IsFileError
-from ap_remote.transport.client import Transport
 from ap_remote.transport.hosts import Hosts
 from ap_remote.transport.session import Session, load_credentials
 from ap_remote_emulator.app import create_app
-
-
-class Counting(Transport):
-    """Counts the folders that were to be made."""
-
-    made: Counter[str]
-
-    async def send(self, call: Any) -> Any:
-        if (call.method, call.path) == ("POST", "nodes"):
-            self.made[call.method] += 1
-        return await super().send(call)
+from tests.contracts.service import URL, WatchedTransport
 
 
 @pytest.fixture
-async def remote(tmp_path: Path) -> AsyncIterator[AmazonPhotosRemote]:
+def transport(tmp_path: Path) -> Iterator[WatchedTransport]:
     app = create_app(tmp_path / "service")
     cookies = load_credentials(tmp_path / "service" / "credentials.json")
-    transport = Counting(Session(cookies, Hosts.for_service("http://local.invalid")), app=app)
-    transport.made = Counter()
-    async with AmazonPhotosRemote("home", transport, tmp_path / "cache") as opened:
-        yield opened
+    yield WatchedTransport(Session(cookies, Hosts.for_service(URL)), app=app)
     app.state.store.close()
 
 
-async def test_files_that_are_put_side_by_side_make_their_folders_once(remote: AmazonPhotosRemote):
+@pytest.fixture
+async def remote(transport: WatchedTransport, tmp_path: Path) -> AsyncIterator[AmazonPhotosRemote]:
+    async with AmazonPhotosRemote("home", transport, tmp_path / "cache") as opened:
+        yield opened
+
+
+async def test_files_that_are_put_side_by_side_make_their_folders_once(
+    remote: AmazonPhotosRemote, transport: WatchedTransport
+):
     await asyncio.gather(*(remote.put(b"x", f"new/deep/{number}") for number in range(8)))
 
-    assert remote._transport.made["POST"] == 2
+    assert transport.titles.count("POST nodes") == 2
     assert len([entry async for entry in remote.list("new/deep")]) == 8
 
 

@@ -20,30 +20,12 @@ from ap_remote.errors import (
 )
 from ap_remote.model import Kind, NodeId, Place
 from tests.contracts.base import collect, names, paths_of
+from tests.contracts.memory import InMemory
 from tests.contracts.pictures import FILM, VANCOUVER, jpeg
 from tests.contracts.remote import RemoteContract, WordsContract
 
 
-class TestMemoryRemote(RemoteContract, WordsContract):
-    @pytest.fixture
-    async def remote(self):
-        async with MemoryRemote() as remote:
-            yield remote
-
-    @pytest.fixture
-    def seed(self, remote):
-        async def seed(path, data):
-            return remote.seed(path, data)
-
-        return seed
-
-    @pytest.fixture
-    def peek(self, remote):
-        async def peek(path):
-            return remote.raw(path)
-
-        return peek
-
+class TestMemoryRemote(InMemory, RemoteContract, WordsContract):
     @pytest.fixture
     def plant(self, remote):
         async def plant(node_id, people):

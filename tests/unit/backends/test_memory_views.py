@@ -6,21 +6,15 @@ import pytest
 
 from ap_remote.backends.memory import MemoryRemote
 from ap_remote.model import Place
+from tests.contracts.memory import InMemory
 from tests.contracts.views import ViewsContract
 
 
-class TestMemoryRemote(ViewsContract):
+class TestMemoryRemote(InMemory, ViewsContract):
     @pytest.fixture
     async def remote(self):
         async with MemoryRemote(place_of=lambda *_: Place(label="CAN#BC#Vancouver")) as remote:
             yield remote
-
-    @pytest.fixture
-    def seed(self, remote):
-        async def seed(path, data):
-            return remote.seed(path, data)
-
-        return seed
 
     @pytest.fixture
     def tag(self, remote):

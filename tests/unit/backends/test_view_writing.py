@@ -2,28 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
-from ap_remote.backends.memory import MemoryRemote
+from tests.contracts.memory import InMemory
 from tests.contracts.view_writing import ViewWritingContract
 
 
-class TestMemoryRemote(ViewWritingContract):
-    @pytest.fixture
-    async def remote(self):
-        async with MemoryRemote() as remote:
-            yield remote
-
-    @pytest.fixture
-    def seed(self, remote):
-        async def seed(path, data):
-            return remote.seed(path, data)
-
-        return seed
-
-    @pytest.fixture
-    def peek(self, remote):
-        async def peek(path):
-            return remote.raw(path)
-
-        return peek
+class TestMemoryRemote(InMemory, ViewWritingContract):
+    """The remote keeps the contract."""

@@ -101,6 +101,13 @@ def test_paths_come_from_the_cache(tab: Callable[..., str]) -> None:
     assert fish(tab, "ap ls london:") == []
 
 
+def test_the_views_are_offered_to_who_types_their_dot(tab: Callable[..., str]) -> None:
+    assert fish(tab, "ap lsf local:.views/al") == ["local:.views/albums/"]
+    assert {"local:.views/by-date/", "local:.views/trash/"} < set(fish(tab, "ap lsf local:."))
+    assert fish(tab, "ap lsf local:.viewsx") == fish(tab, "ap lsf mars:.v") == []
+    assert not [each for each in fish(tab, "ap lsf local:") if ".views" in each]
+
+
 def test_a_folder_alone_is_entered(tab: Callable[..., str]) -> None:
     assert fish(tab, "ap ls local:Pic") == ["local:Pictures/2023/", "local:Pictures/2024/"]
     assert fish(tab, "ap cat local:Pictures/2024") == ["local:Pictures/2024/only.jpg"]

@@ -306,3 +306,20 @@ def test_touch_makes_and_empties_and_says_why_it_cannot_date(fs):
     fs.touch("/r/a.txt")
 
     assert fs.cat_file("/r/a.txt") == b""
+
+
+def test_a_member_named_by_views_of_another_case_leaves_its_album_and_is_not_trashed(fs):
+    fs.pipe("/.views/albums/Rome/a.jpg", b"a")
+    fs.rm("/.VIEWS/Albums/rome/A.jpg")
+    assert fs.ls("/.views/albums/Rome") == []
+    assert fs.ls("/.views/trash") == []
+    assert not [each for each in fs.ls("/", detail=False) if each.casefold() == "/.views"]
+
+
+def test_a_refusal_among_very_many_leaves_no_coroutine_behind(fs):
+    names = [f"/box/{number}.jpg" for number in range(20)]
+    for each in names:
+        fs.pipe(each, each.encode())
+    with pytest.raises(PermissionError):
+        fs.rm([*names, "/", *names], batch_size=2)
+    assert len(fs.ls("/box")) == len(names)

@@ -367,6 +367,18 @@ def test_a_reader_that_reads_on_makes_few_requests(fs, remote):
     assert lengths[:3] == [26, 36, 72]
 
 
+def test_a_reader_that_leaves_a_little_out_still_reads_on(fs, remote):
+    data = bytes(100_000)
+    remote.seed("table", data)
+    with fs.open("/table", block_size=16) as file:
+        for place in range(0, 100_000, 60):
+            file.seek(place)
+            assert len(file.read(20)) == 20
+    lengths = [stop - start for start, stop in spans(remote)]
+    assert len(lengths) <= 16
+    assert lengths[:3] == [36, 52, 84]
+
+
 def test_a_reader_that_seeks_does_not_read_everything(fs, remote):
     data = bytes(100_000)
     remote.seed("film", data)

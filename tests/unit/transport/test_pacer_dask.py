@@ -143,6 +143,18 @@ async def test_a_pause_that_one_worker_hears_of_holds_the_other(scheduler, pacer
             task.cancel()
 
 
+@pytest.mark.parametrize("cause", [OSError("gone"), KeyError("ap_pacing_slow_down")])
+async def test_a_pause_that_the_scheduler_does_not_take_is_kept_here_all_the_same(scheduler, pacers, cause):
+    async with pacers[0].slot():
+        pass
+    await _settled()
+    scheduler.away = cause
+    pacers[0].slow_down(3600)
+    with pytest.raises(RateLimitedError, match="fewer requests"):
+        async with pacers[0].slot():
+            pytest.fail("nothing may be sent")
+
+
 async def test_a_pause_beyond_all_patience_is_an_error_everywhere(pacers):
     async with pacers[1].slot(), _requests(pacers[:1], 3) as state:
         assert state.inside == 2

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from pytest_httpx import HTTPXMock
 
@@ -269,6 +270,30 @@ def test_certificates_are_always_verified(session: Session) -> None:
     assert len(sources) > 50
     loose = re.compile(r"\bverify=|\bssl=False|verify_ssl|CERT_NONE|check_hostname|_create_unverified|CERT_OPTIONAL")
     assert [each.name for each, text in sources.items() if loose.search(text)] == []
+
+
+@pytest.mark.parametrize("end", [b"", b"HTTP/1.1 200 OK\r\nX-Canary canary\r\n\r\n", b"canary\r\n\r\n"])
+async def test_the_library_that_reads_shows_no_address_however_a_download_fails(
+    server: tuple[Server, str], cookies: dict[str, str], retry: Retry, caplog: pytest.LogCaptureFixture, end: bytes
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    asyncio.get_running_loop().set_debug(True)
+    each, url = server
+    redirect = answer("302 Found", "location: /canary-path?X-Amz-Signature=canary-signature", "content-length: 0")
+    each.answers = [redirect, end] * 12
+    async with Transport(Session(cookies, Hosts.for_service(url)), retry=retry) as transport:
+        call = msgspec.structs.replace(content.content("abc"), leads="abc 1")
+        with pytest.raises(RemoteError) as caught:
+            async with transport.stream(call) as download:
+                [piece async for piece in download.aiter()]
+        each.answers = [redirect, answer("200 OK", "content-length: 10") + b"abc"]
+        async with transport.stream(call) as download:
+            # What is dropped half-read complains in a loop that debugs, and may not say of what.
+            shown = [repr(download), repr(download._response.stream), repr(vars(download._response.stream))]
+        shown += [said(caught.value), repr(transport._sender._onward), repr(transport), repr(call)]
+    everything = "\n".join([caplog.text, *shown])
+    for secret in SECRETS:
+        assert secret not in everything
 
 
 async def test_an_agent_is_named_honestly(session: Session, httpx_mock: HTTPXMock, retry: Retry) -> None:
