@@ -79,11 +79,13 @@ class Bin:
         when, told = await tree.asked.get(_BIN, since, partial(self._ask, since))
         known = tree.cache.get_many({**dict.fromkeys(tree.mine()), **told})
         binned = [each for each in known.values() if each.status is Status.TRASHED]
-        inside = {each.id for each in binned}
         # Whom a folder took along stays in the bin by itself when a sibling's restoring revives that folder.
+        above = tree.cache.get_many({parent for each in binned for parent in each.parents}).values()
+        revived = {each.id for each in above if each.status is Status.AVAILABLE}
         found = [
-            (each, told.get(each.id) is not False and any(parent in inside for parent in each.parents))
+            (each, along if along is not None else any(parent in told for parent in each.parents))
             for each in await tree.locate(binned)
+            for along in (False if revived.intersection(each.parents) else told.get(each.id),)
         ]
         return sorted(
             found, key=lambda row: row[0].modified.timestamp() if row[0].modified else 0.0, reverse=True

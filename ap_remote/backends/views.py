@@ -320,10 +320,12 @@ async def _shelf(source: Source, place: Entry) -> _Shelf:
 
 
 def _arranged(path: str, rows: Sequence[Item]) -> _Shelf:
-    """Return items by folded name, each once and at its path."""
+    """Return items by the folded name under which they are shown, each once and at its path."""
     distinct = {item.key: item for item in rows}.values()
-    items = sorted(distinct, key=lambda item: (paths.fold(item.name), item.key))
-    places = [paths.join(path, name) for name in view_names.shown(items)]
+    named = sorted(distinct, key=lambda item: (paths.fold(item.name), item.key))
+    shown = sorted(zip(view_names.shown(named), named, strict=True), key=lambda row: paths.fold(row[0]))
+    items = [item for _, item in shown]
+    places = [paths.join(path, name) for name, _ in shown]
     entries = [
         directory(at) if item.entry is None else msgspec.structs.replace(item.entry, path=at)
         for item, at in zip(items, places, strict=True)

@@ -37,6 +37,7 @@ class Account:
         }
         self.answers: dict[str, Callable[[dict[str, Any]], Any]] = {}
         self.sent: list[tuple[str, dict[str, Any]]] = []
+        self.stream: Any = None  # the account has no stream of changes
 
     def said(self, *methods: str) -> list[tuple[str, dict[str, Any]]]:
         return [(title, body) for title, body in self.sent if title.split(" ")[0] in methods]

@@ -68,6 +68,9 @@ class Service:
             return
         yield Answer(206, part, ContentRange(first, first + len(part), len(self.data)), breaks)
 
+    def forget(self, leads: str) -> None:
+        """Redirects are no matter here."""
+
 
 async def read(service: Any, file: Entry, span: ByteRange | None = None) -> bytes:
     return b"".join([piece async for piece in pieces(service, file, span or ByteRange())])

@@ -74,8 +74,9 @@ async def test_row_19_requests_are_few_at_a_time_and_few_a_second():
     await asyncio.gather(*[one() for _ in range(10)])
     assert 1 < most <= 10
     async with Transport(Session(COOKIES, Hosts.for_marketplace("com"))) as transport:
-        pool = transport._client._transport._pool
-        assert pool._max_connections <= 100
+        network = transport._client._transport
+        pool = network._rest._pool
+        assert max(pool._max_connections, network._limits.max_connections) <= 100
         assert not pool._http2
 
 
