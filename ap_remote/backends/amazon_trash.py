@@ -79,13 +79,11 @@ class Bin:
         when, told = await tree.asked.get(_BIN, since, partial(self._ask, since))
         known = tree.cache.get_many({**dict.fromkeys(tree.mine()), **told})
         binned = [each for each in known.values() if each.status is Status.TRASHED]
-        # Whom a folder took along stays in the bin by itself when a sibling's restoring revives that folder.
-        above = tree.cache.get_many({parent for each in binned for parent in each.parents}).values()
-        revived = {each.id for each in above if each.status is Status.AVAILABLE}
+        revived = self._under_revived(binned)
         found = [
             (each, along if along is not None else any(parent in told for parent in each.parents))
             for each in await tree.locate(binned)
-            for along in (False if revived.intersection(each.parents) else told.get(each.id),)
+            for along in (False if each.id in revived else told.get(each.id),)
         ]
         return sorted(
             found, key=lambda row: row[0].modified.timestamp() if row[0].modified else 0.0, reverse=True
@@ -101,7 +99,17 @@ class Bin:
         entries = [mapping.entry(node, path="") for node in rows]
         tree.cache.put(entries, replace_equal=True, seen=tree.clock())
         await tree.confirm_above(entries, since)
-        return {node.id: node.recursively_trashed for node in rows}
+        told = {node.id: node.recursively_trashed for node in rows}
+        # They are back with their folder, and the listing lags; or they stay though it came back. Each is asked for.
+        await tree.ask_nodes(each for each in self._under_revived(entries) if told[each])
+        return told
+
+    def _under_revived(self, entries: Iterable[Entry]) -> set[str]:
+        """Return the ids of those whose folder is not in the bin: restoring one of its entries brings it back alone."""
+        rows = list(entries)
+        above = self._tree.cache.get_many({parent for each in rows for parent in each.parents}).values()
+        alive = {each.id for each in above if each.status is Status.AVAILABLE}
+        return {each.id for each in rows if alive.intersection(each.parents)}
 
     # -- the verbs -----------------------------------------------------------------------------------------------------
 
@@ -311,9 +319,12 @@ class Bin:
                 await tree.sleep(pause)
         for each in waiting:
             results[each] = ProtocolError(f"the service said that id:{each} is restored, and shows it in the trash")
-        for found in results.values():
-            if isinstance(found, Entry) and found.kind is Kind.FOLDER:
-                tree.cache.expire(found.id)
+        folders = {each.id for each in results.values() if isinstance(each, Entry) and each.kind is Kind.FOLDER}
+        for each in folders:
+            tree.cache.expire(each)
+        if folders:
+            # What came back with a folder is not in the bin any more, though nobody said so of each.
+            tree.asked.forget(_BIN)
         return results
 
     def _binned_below(self, folders: set[str]) -> set[str]:
