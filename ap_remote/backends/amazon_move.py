@@ -15,7 +15,6 @@ from ap_remote.errors import (
     IsFolderError,
     OutcomeUnknownError,
     RemoteError,
-    UnsupportedError,
 )
 from ap_remote.model import Entry, Kind
 from ap_remote.remote import paths
@@ -93,10 +92,7 @@ class Move:
         return await self._tree.ask(entry.id, truth=True)
 
     async def _rename_album(self, place: str) -> Entry:
-        parent, name = paths.split(place)
-        if paths.fold(parent) != paths.ALBUMS_VIEW:
-            raise UnsupportedError(f"an album has no folder; rename it to {paths.ALBUMS_VIEW}/<name>")
-        return await self._rename(self._entry, name)
+        return await self._rename(self._entry, paths.album_name(place))
 
 
 async def _or_back(second: Callable[[], Awaitable[Entry]], back: Callable[[], Awaitable[Entry]]) -> Entry:

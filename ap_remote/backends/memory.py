@@ -386,10 +386,6 @@ class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Peek, Remote):
         node.taken = reading.taken or (taken if taken is None or taken.tzinfo else taken.replace(tzinfo=UTC))
 
     def _rename_album(self, album: Node, path: str) -> Entry:
-        parent, name = paths.split(paths.normalise(path))
-        if paths.fold(parent) != paths.ALBUMS_VIEW:
-            message = f"an album has no folder; rename it to {paths.ALBUMS_VIEW}/<name>"
-            raise UnsupportedError(message)
-        album.name = name
+        album.name = paths.album_name(paths.normalise(path))
         self._tree.touch(album)
         return self._tree.entry(album)

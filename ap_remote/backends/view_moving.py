@@ -50,9 +50,7 @@ class Moving(Views):
         raise UnsupportedError(f"{seen.path!r} cannot be moved to {goal!r}: a view is no folder{instead}")
 
     async def _renamed(self, album: Entry, goal: str) -> Entry:
-        view, names = paths.view_name(goal) if paths.is_view(goal) else ("", ())
-        if view != ALBUMS or len(names) != 1:
-            raise UnsupportedError(f"an album has no folder; rename it to {paths.ALBUMS_VIEW}/<name>")
+        paths.album_name(goal)
         there = await self._find(goal)
         if there is not None and there.id != album.id:
             raise AlreadyExistsError(goal, there.id)

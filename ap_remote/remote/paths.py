@@ -112,6 +112,18 @@ def below_albums(path: str) -> tuple[str, ...]:
     return names if view == split(ALBUMS_VIEW)[1] else ()
 
 
+def album_name(path: str) -> str:
+    """Return the name that an album gets by being moved to a normal path.
+
+    Raises:
+        UnsupportedError: the path is no album's.
+    """
+    match below_albums(path):
+        case (name,):
+            return name
+    raise UnsupportedError(f"an album has no folder; rename it to {ALBUMS_VIEW}/<name>")
+
+
 def parse_ref(text: str) -> Ref:
     """Read what a person types: ``id:<node id>``, else a path. ``/id:x`` is the path ``id:x``."""
     if text.startswith("id:") and len(text) > len("id:"):
@@ -128,5 +140,5 @@ def writable(path: str) -> str:
     """
     place = normalise(path)
     if is_view(place):
-        raise UnsupportedError(f"views cannot be written to: {place!r}")
+        raise UnsupportedError(f"nothing can be put at {place!r}: of the views only albums take files")
     return place
