@@ -183,9 +183,10 @@ class Changes(Bulk):
         return [(sources[0], target)]
 
     async def _move(self, source: str, target: str) -> None:
-        if source == target:
-            return
         remote = self._remote()
+        if source == target:
+            await self._removable(source)  # what is not there does not move, not even onto itself
+            return
         if is_view(key(source)) or is_view(key(target)):
             await self._move_in_views(source, target)
             return

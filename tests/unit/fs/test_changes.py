@@ -209,6 +209,12 @@ def test_makedirs_over_a_file_is_an_error(fs):
 # Moving
 
 
+@pytest.mark.parametrize("source", ["/absent", "/"])
+def test_what_cannot_move_does_not_move_onto_itself_either(fs, source):
+    with pytest.raises((FileNotFoundError, PermissionError)):
+        fs.mv([source], [source])
+
+
 def test_mv_moves_on_the_service_and_keeps_the_id(fs, remote):
     node = fs.info("/r/a.txt")["id"]
     fs.mv("/r/a.txt", "/elsewhere/b.txt")
