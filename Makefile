@@ -52,6 +52,17 @@ wheel: .venv/stamp ## Build the wheel and try it in a clean environment
 	$(BIN)/uv pip install --quiet --python build/wheel-venv/bin/python --constraints constraints.txt dist/*.whl
 	cd build && PATH= wheel-venv/bin/python -I ../tests/wheel_smoke.py
 
+# A zip of the wheel with what starts it; hosts that open .mcpb files install the rest by uv.
+.PHONY: mcpb
+mcpb: .venv/stamp ## Build the bundle for hosts that open .mcpb files
+	rm -rf build/mcpb
+	mkdir -p build dist
+	cp -R packaging/mcpb build/mcpb
+	$(BIN)/uv build --quiet --wheel --out-dir build/mcpb/wheels
+	rm -f build/mcpb/wheels/.gitignore
+	$(BIN)/python -c 'import shutil; shutil.make_archive("dist/ap-remote", "zip", "build/mcpb")'
+	mv dist/ap-remote.zip dist/ap-remote.mcpb
+
 build/interop-venv/stamp: tests/interop/requirements.txt .venv/stamp
 	test -x build/interop-venv/bin/python || $(PYTHON) -m venv build/interop-venv
 	$(BIN)/uv pip sync --quiet --python build/interop-venv/bin/python --require-hashes $<
@@ -60,6 +71,25 @@ build/interop-venv/stamp: tests/interop/requirements.txt .venv/stamp
 .PHONY: interop
 interop: build/interop-venv/stamp ## Run clients that other people wrote against the local service
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/interop $(ARGS)
+
+# The judges of the MCP server: python's have hashes, node's a lock file; node itself is a wheel, npm is the system's.
+build/mcp-check-venv/stamp: tests/mcp_check/requirements.txt .venv/stamp
+	test -x build/mcp-check-venv/bin/python || $(PYTHON) -m venv build/mcp-check-venv
+	$(BIN)/uv pip sync --quiet --python build/mcp-check-venv/bin/python --require-hashes $<
+	touch $@
+build/mcp-check/stamp: tests/mcp_check/package.json tests/mcp_check/package-lock.json
+	mkdir -p build/mcp-check
+	cp $^ build/mcp-check
+	if command -v npm >/dev/null; then \
+		cd build/mcp-check && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch stamp; \
+	else \
+		rm -rf build/mcp-check/node_modules; \
+		echo "NO npm HERE: the MCP conformance suite and the Inspector are SKIPPED" >&2; \
+	fi
+
+.PHONY: mcp-check
+mcp-check: build/mcp-check-venv/stamp build/mcp-check/stamp ## Let judges that others wrote examine the MCP server
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/mcp_check $(ARGS)
 
 .PHONY: fuse
 fuse: ## Install libfuse for the tests of `ap mount` (root on Debian; elsewhere install fuse3 yourself)
@@ -88,6 +118,8 @@ constraints: ## Pin the newest versions that fit (names, versions and hashes onl
 		--python-version 3.11 tests/interop/requirements.in --output-file tests/interop/requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 tests/bench/requirements.in --output-file tests/bench/requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 tests/mcp_check/requirements.in --output-file tests/mcp_check/requirements.txt
 
 .PHONY: clean
 clean: ## Remove what the commands made

@@ -214,6 +214,7 @@ EXAMPLES: Final[dict[str, str]] = {
     "organise plan": """
         ap organise plan home: --by event
         ap organise plan home: --by theme --min-size 10
+        ap organise plan home: --by place --granularity coarse
     """,
     "organise show": """
         ap organise show home:
@@ -256,6 +257,7 @@ EXAMPLES: Final[dict[str, str]] = {
     "mcp": """
         ap mcp home:
         ap mcp home: --allow organise,trash
+        ap mcp home: --allow transfer --root ~/Exports
     """,
 }
 """By a command's words; what a command says itself goes first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -31,9 +30,15 @@ def plan(
     spec: Spec = None,
     *,
     by: Annotated[
-        str, typer.Option(help="theme (what pictures show; needs an index) or event (when and where).")
+        str,
+        typer.Option(
+            help="theme (what pictures show; needs an index), event (when and where), person, place (city) or month."
+        ),
     ] = "theme",
     min_size: Annotated[int, typer.Option(min=2, help="The smallest album worth making.")] = 3,
+    granularity: Annotated[
+        str, typer.Option(help="coarse, normal or fine: year, month, day; country, city, city and year; and so on.")
+    ] = "normal",
     json: Json = False,
 ) -> None:
     """Work out which photographs would go into which new album, and why. Changes nothing."""
@@ -45,11 +50,15 @@ def plan(
     way = next((each for each in known if each == by), None)
     if way is None:
         raise ConfigError(f"unknown way to organise {by!r}; known are {', '.join(known)}")
+    grains: tuple[organise.Granularity, ...] = get_args(organise.Granularity)
+    grain = next((each for each in grains if each == granularity), None)
+    if grain is None:
+        raise ConfigError(f"unknown granularity {granularity!r}; known are {', '.join(grains)}")
 
     async def propose() -> Plan:
         remote, _ = resolve(spec)
         async with remote:
-            return await organise.propose(remote, semantic_index(spec), by=way, min_size=min_size)
+            return await organise.propose(remote, semantic_index(spec), by=way, min_size=min_size, granularity=grain)
 
     made = run(propose())
     folder = plans_folder(spec)
@@ -109,8 +118,7 @@ def undo(spec: Spec = None, plan_id: PlanId = None, *, json: Json = False) -> No
         remote, _ = resolve(spec)
         async with remote:
             report = await organise.undo(remote, journal)
-        # The plan may be applied anew; what was done and undone stays on record under a name of its own.
-        journal.rename(journal.with_name(f"{journal.stem}.undone-{time.time_ns()}.jsonl"))
+        organise.retire(journal)
         if json:
             json_line(report)
         else:

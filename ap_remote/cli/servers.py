@@ -69,11 +69,31 @@ def mcp(
     spec: Spec = None,
     *,
     allow: Annotated[str, typer.Option(help="What agents may do beyond reading: organise,transfer,trash,purge.")] = "",
+    root: Annotated[
+        list[Path] | None, typer.Option(metavar="FOLDER", help="Uploads come from here, downloads go here; repeatable.")
+    ] = None,
     http: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Serve HTTP instead of stdio.")] = None,
+    bearer_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="HTTP clients must show the token in it.")
+    ] = None,
+    oauth_issuer: Annotated[str, typer.Option(metavar="URL", help="HTTP clients must show its tokens.")] = "",
+    oauth_audience: Annotated[str, typer.Option(metavar="URL", help="This server's address in those tokens.")] = "",
+    allow_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="HTTP clients may call the server so; repeatable.")
+    ] = None,
 ) -> None:
     """Serve the library to agents (Model Context Protocol), read-only unless allowed more."""
     words = frozenset(word.strip() for word in allow.split(",") if word.strip())
-    _find("mcp", "the MCP server", "mcp")(spec, allow=words, http=http)
+    _find("mcp", "the MCP server", "mcp")(
+        spec,
+        allow=words,
+        http=http,
+        roots=root or [],
+        bearer_file=bearer_file,
+        oauth_issuer=oauth_issuer,
+        oauth_audience=oauth_audience,
+        allow_hosts=allow_host or [],
+    )
 
 
 def _find(name: str, what: str, extra: str, *, attribute: str = "") -> Any:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from ap_remote.organise.apply import ApplyReport, MadeAlbum, Skipped, UndoReport, apply, undo
+from ap_remote.organise.apply import Applied, ApplyReport, MadeAlbum, Skipped, UndoReport, apply, read_journal, undo
+from ap_remote.organise.facets import Granularity
+from ap_remote.organise.journal import retire
 from ap_remote.organise.plan import By, Plan, PlanFolder, PlanMember, Unassigned, load_plan, save_plan
 from ap_remote.organise.propose import propose
 
 __all__ = [
+    "Applied",
     "ApplyReport",
     "By",
+    "Granularity",
     "MadeAlbum",
     "Plan",
     "PlanFolder",
@@ -19,6 +23,8 @@ __all__ = [
     "apply",
     "load_plan",
     "propose",
+    "read_journal",
+    "retire",
     "save_plan",
     "undo",
 ]

@@ -9,7 +9,7 @@ import msgspec
 from ap_remote.errors import NotFoundError, PlanError, UnsupportedError
 from ap_remote.model import Entry, Kind, NodeId, Status
 from ap_remote.organise.journal import FORMAT, Deed, Journal, open_journal
-from ap_remote.organise.plan import MARK, Plan, PlanFolder, PlanMember, check_plan, content_id, read_mark
+from ap_remote.organise.plan import Plan, PlanFolder, PlanMember, check_plan, content_id, mark, read_mark
 from ap_remote.remote.features import SupportsAlbums
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class Skipped(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     folder: str
     why: str
+    id: str = ""
 
 
 class MadeAlbum(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +110,52 @@ async def apply(
                 progress(number + 1, len(plan.folders))
         book.write("end", plan=plan.id)
         return ApplyReport(plan=plan.id, albums=tuple(run.albums), skipped=tuple(run.skipped), resumed=resumed)
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """What a journal says of a plan."""
+
+    plan: str
+    ended: bool
+    """Whether it was applied to its end."""
+    undoing: bool
+    """Whether an undo has begun."""
+    albums: tuple[MadeAlbum, ...]
+    """What is there of its albums, those of an interrupted step left out."""
+    members: dict[str, tuple[str, ...]]
+    """Whom the plan put in, by album."""
+    skipped: tuple[Skipped, ...]
+    """Without paths, which the journal does not keep."""
+
+
+def read_journal(journal: Path) -> Applied | None:
+    """Return what a journal tells; ``None`` where nothing was begun.
+
+    Raises:
+        PlanError: it is no journal, or a newer version wrote it.
+        BusyStoreError: another process works with it.
+    """
+    if not journal.exists():
+        return None
+    with open_journal(journal) as book:
+        if book.start is None or book.start.plan is None:
+            return None
+        deeds = [deed for deed in book.deeds().values() if deed.finished and deed.album and not deed.undone]
+        skips = {(line.members, line.name): line for line in book.lines if line.what == "skip"}
+        return Applied(
+            plan=book.start.plan,
+            ended=book.ended,
+            undoing=book.undoing,
+            albums=tuple(
+                MadeAlbum(id=deed.album or "", name=deed.name, members=len(deed.members), new=deed.made)
+                for deed in deeds
+            ),
+            members={deed.album or "": deed.members for deed in deeds},
+            skipped=tuple(
+                Skipped(path="", folder=line.name or "", why=line.note or "", id="".join(line.members))
+                for line in skips.values()
+            ),
+        )
 
 
 async def undo(remote: Remote, journal: Path) -> UndoReport:
@@ -205,7 +252,7 @@ class _Run:
             album = await self._albums().create_album(
                 folder.name,
                 members=[NodeId(each) for each in ids],
-                description=MARK.format(plan=self._plan.id, number=number),
+                description=mark(self._plan, number),
             )
             self._book.write("created", folder=number, name=folder.name, album=album.id)
             self._report(folder, album.id, len(ids))
@@ -235,7 +282,7 @@ class _Run:
         if why is None:
             why = await _changed(self._remote, member)
         if why is not None:
-            self.skipped.append(Skipped(path=member.path, folder=folder.name, why=why))
+            self.skipped.append(Skipped(path=member.path, folder=folder.name, why=why, id=member.id))
             self._book.write("skip", name=folder.name, members=(member.id,), note=why)
         return why is None
 
@@ -263,9 +310,9 @@ async def _marked(remote: Remote, plan: str) -> dict[int, Entry]:
     found: dict[int, Entry] = {}
     if isinstance(remote, SupportsAlbums):
         async for album in remote.albums():
-            mark = read_mark(album.description)
-            if mark is not None and mark[0] == plan:
-                found[mark[1]] = album
+            known = read_mark(album.description)
+            if known is not None and known[0] == plan:
+                found[known[1]] = album
     return found
 
 

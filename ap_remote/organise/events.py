@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from ap_remote.organise.groups import Group, Grouping, Member, unassigned
+from ap_remote.organise.names import album_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,20 +37,23 @@ WINDOW: Final = 10
 RATIO: Final = math.log(17)
 """How much longer than its neighbours a pause must be; PhotoTOC's value."""
 
-_CITY: Final = 200
-"""Characters of a city in an album's name, which has at most 256."""
-
 _EARTH: Final = 6371.0
 """Mean radius in kilometres."""
 
 
-def find_events(entries: Sequence[Entry], *, min_size: int) -> Grouping:
-    """Split photographs into events; those of fewer than *min_size* and undated photographs stay unassigned."""
+def find_events(entries: Sequence[Entry], *, min_size: int, scale: float = 1.0) -> Grouping:
+    """Split photographs into events; those of fewer than *min_size* and undated photographs stay unassigned.
+
+    Args:
+        entries: the photographs.
+        min_size: photographs that make an event.
+        scale: makes the pauses that end an event, and the way travelled, so many times longer.
+    """
     dated = sorted(((entry.taken, entry) for entry in entries if entry.taken), key=lambda each: (each[0], each[1].path))
     left_out = [unassigned(entry, "it has no capture date") for entry in entries if not entry.taken]
     groups = []
     names: Counter[str] = Counter()
-    for event in _split(dated):
+    for event in _split(dated, scale):
         photographs = [entry for _, entry in event]
         if len(event) < min_size:
             why = f"only {len(event)} taken around then and there, {min_size} make an event"
@@ -62,7 +66,7 @@ def find_events(entries: Sequence[Entry], *, min_size: int) -> Grouping:
     return Grouping(groups, left_out)
 
 
-def _split(dated: Sequence[tuple[datetime, Entry]]) -> list[list[tuple[datetime, Entry]]]:
+def _split(dated: Sequence[tuple[datetime, Entry]], scale: float) -> list[list[tuple[datetime, Entry]]]:
     if not dated:
         return []
     pauses = [later[0] - earlier[0] for earlier, later in pairwise(dated)]
@@ -71,8 +75,8 @@ def _split(dated: Sequence[tuple[datetime, Entry]]) -> list[list[tuple[datetime,
     where = position(dated[0][1])
     for number, (pause, following) in enumerate(zip(pauses, dated[1:], strict=True)):
         here = position(following[1])
-        travelled = where is not None and here is not None and distance(where, here) > RADIUS
-        if travelled or pause > LONGEST or (pause > SHORTEST and _stands_out(logs, number)):
+        travelled = where is not None and here is not None and distance(where, here) > RADIUS * scale
+        if travelled or pause > LONGEST * scale or (pause > SHORTEST * scale and _stands_out(logs, number)):
             events.append([])
             where = None
         events[-1].append(following)
@@ -107,7 +111,7 @@ def event_name(photographs: Sequence[Entry], first: datetime, last: datetime) ->
     most = max(cities.values())
     city = min(city for city, count in cities.items() if count == most)
     # A place's name may hold what an album's may not: Bozen/Bolzano.
-    return f"{city.replace('/', '-').replace(chr(0), '')[:_CITY]}, {days}"
+    return f"{album_name(city, 'Somewhere')}, {days}"
 
 
 def span(first: datetime, last: datetime) -> str:

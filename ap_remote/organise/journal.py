@@ -5,6 +5,7 @@ From it an interrupted ``apply`` goes on, and ``undo`` knows what to take away.
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal
@@ -105,6 +106,11 @@ class Journal:
             elif line.what == "undone":
                 deed.undone = True
         return found
+
+
+def retire(file: Path) -> Path:
+    """Give the journal of an undone plan a name of its own, so that the plan may be applied anew, and return it."""
+    return file.rename(file.with_name(f"{file.stem}.undone-{time.time_ns()}.jsonl"))
 
 
 @contextmanager

@@ -24,11 +24,11 @@ FORMAT: Final = 1
 MARK: Final = "ap_remote plan {plan} folder {number}"
 """The description of an album that a plan made: by it a later run knows its own."""
 
-_MARK: Final = re.compile(r"ap_remote plan ([0-9a-f]{16}) folder (\d+)")
+_MARK: Final = re.compile(r"ap_remote plan ([0-9a-f]{16}) folder (\d+)(?: by ([a-z]+))?")
 
-By = Literal["theme", "event", "label"]
-"""How photographs are brought together: by what they show, by when and where they were taken, or by the class that a
-classifier gives them."""
+By = Literal["theme", "event", "person", "place", "month", "label"]
+"""How photographs are brought together: by what they show, by when and where they were taken, by who is on them, by the
+city, by the month, or by the class that a classifier gives them."""
 
 
 class PlanMember(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +110,20 @@ def read_mark(description: str | None) -> tuple[str, int] | None:
     """Return the plan's id and the folder's number if an album's description is a plan's mark."""
     match = _MARK.fullmatch(description or "")
     return (match[1], int(match[2])) if match else None
+
+
+def mark(plan: Plan, number: int) -> str:
+    """Return the description of the album that a plan makes of its folder *number*."""
+    return f"{MARK.format(plan=plan.id, number=number)} by {plan.by}"
+
+
+def is_own(description: str | None, by: By) -> bool:
+    """Whether an album was made by a plan of the same way, or by one of a time when marks did not tell the way.
+
+    Those of another way are other albums, whoever is in them: a person's pictures are also a month's.
+    """
+    match = _MARK.fullmatch(description or "")
+    return match is not None and match[3] in (None, by)
 
 
 def save_plan(plan: Plan, file: Path) -> None:

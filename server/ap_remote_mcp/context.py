@@ -8,23 +8,27 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
 import msgspec
+from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated
 from msgspec import UNSET
 
 from ap_remote.errors import NotFoundError, RemoteError, UnsupportedError
 from ap_remote.model import NodeId
 from ap_remote.remote.features import SupportsThumbnails
+from ap_remote.semantic.near import NearFinder
 from ap_remote_mcp.errors import Code, CodedError, coded
 from ap_remote_mcp.jobs import Jobs
 from ap_remote_mcp.journal import Journal
-from ap_remote_mcp.policy.abilities import PROVIDED, Ability
+from ap_remote_mcp.policy.abilities import Ability
 from ap_remote_mcp.policy.budget import Budget, BudgetSpentError
 from ap_remote_mcp.policy.limits import Limits
 from ap_remote_mcp.policy.plans import Plans
+from ap_remote_mcp.policy.roots import Roots
 from ap_remote_mcp.policy.seal import Seal, process_key
 from ap_remote_mcp.results.items import minute
 from ap_remote_mcp.results.pages import Coverage, ServerStatus
@@ -33,7 +37,6 @@ from ap_remote_mcp.results.text import clean, mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from ap_remote.model import Entry, Facet
     from ap_remote.remote.base import Category, Remote
@@ -44,11 +47,12 @@ AUDIT: Final = logging.getLogger("ap_remote_mcp.audit")
 """Gets a line for every change."""
 
 _ADDS: Final = {
-    Ability.ORGANISE: "start with --allow organise: photos_move, photos_album, photos_mark, photos_person",
+    Ability.ORGANISE: "start with --allow organise: photos_move, photos_album, photos_mark, photos_person, "
+    "photos_apply_folders",
+    Ability.TRANSFER: "start with --allow transfer --root FOLDER: photos_upload, photos_download",
     Ability.TRASH: "start with --allow trash: photos_trash, photos_restore",
     Ability.PURGE: "start with --allow purge: photos_purge, which a person confirms by typing the number",
 }
-_LATER: Final = "comes later: the word is accepted and adds no tool yet"
 _FRESH: Final = 300.0
 """Seconds for which counts of the whole library are used again."""
 
@@ -66,6 +70,7 @@ class App:
         limits: Limits,
         key: bytes | None = None,
         home: Path | None = None,
+        roots: Roots | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.remote = remote
@@ -79,9 +84,17 @@ class App:
         self.home = home
         """The account's folder, where the journal and the jobs are kept; ``None`` keeps them for this process."""
         self.journal = Journal(None if home is None else home / "mcp-journal", clock)
-        self.jobs = Jobs(None if home is None else home / "mcp-jobs", clock)
+        self.bus = InMemorySubscriptionBus()
+        """Those who listen to resources; tell them by :meth:`announce`."""
+        self.jobs = Jobs(None if home is None else home / "mcp-jobs", clock, told=self._job_changed)
         self.changes = Budget(limits.changes_per_day, clock=clock)
         self.pixels = Budget(limits.pixels_per_day, clock=clock)
+        self.roots = roots or Roots()
+        """The folders of this machine that uploads come from and downloads go to."""
+        self.carried = Budget(limits.transfer_bytes_per_day, clock=clock)
+        self.digests: dict[tuple[int, ...], str] = {}
+        """The md5 of local files by device, inode, size and times, so that a preview and its plan read them once."""
+        self.near = NearFinder()
         self.turn = anyio.Lock()
         """One call speaks to the remote at a time."""
         self.last_error = ""
@@ -105,8 +118,16 @@ class App:
     @property
     def mode(self) -> str:
         """``read-only``, or what is allowed beside reading."""
-        active = sorted(self.allowed & PROVIDED)
+        active = sorted(self.allowed)
         return f"read + {', '.join(active)}" if active else "read-only"
+
+    async def announce(self, *uris: str) -> None:
+        """Tell those who listen that resources are not what they were."""
+        for uri in uris:
+            await self.bus.publish(ResourceUpdated(uri=uri))
+
+    async def _job_changed(self, job_id: str) -> None:
+        await self.announce(f"photos://job/{job_id}", "photos://jobs")
 
     @contextmanager
     def speaking(self) -> Iterator[None]:
@@ -186,17 +207,24 @@ class App:
             account=self.shown_account,
             mode=self.mode,
             version=version("ap-remote"),
-            allowed=sorted(self.allowed & PROVIDED),
-            enable={
-                ability: _ADDS[ability] if ability in PROVIDED else _LATER
-                for ability in sorted(Ability)
-                if ability not in self.allowed or ability not in PROVIDED
-            },
+            allowed=sorted(self.allowed),
+            enable={ability: _ADDS[ability] for ability in sorted(Ability) if ability not in self.allowed},
             index=Coverage(covered=covered, total=UNSET if total is None else total) if covered else UNSET,
             index_note="" if covered else "no semantic index: ap index build makes one",
-            changes_left_today=self.changes.left if self.allowed & PROVIDED else UNSET,
+            roots=self._roots(),
+            changes_left_today=self.changes.left if self.allowed else UNSET,
             last_error=self.last_error,
         )
+
+    def _roots(self) -> dict[str, str]:
+        """Return the roots' own names, without the way to them, if a tool would touch them."""
+        if Ability.TRANSFER not in self.allowed:
+            return {}
+        home = Path.home()
+        return {
+            f"root{number}": "~" if root == home else clean(root.name)
+            for number, root in enumerate(self.roots.folders, 1)
+        }
 
     def spend(self, budget: Budget, cost: int, what: str) -> None:
         """Take from a budget.

@@ -113,6 +113,8 @@ _TABLE: Final[tuple[tuple[type[remote.RemoteError], Code, str], ...]] = (
     (remote.PreconditionFailedError, Code.PLAN_STALE, "An entry was changed by somebody else meanwhile"),
     (remote.MissingExtraError, Code.INDEX_MISSING, ""),
     (remote.EncoderError, Code.INDEX_MISSING, "The encoder has no weights, fits no index, or cannot read the example"),
+    (remote.BusyStoreError, Code.BUSY, "Another process works with what is kept here"),
+    (remote.PlanError, Code.PLAN_STALE, "The plan of folders cannot be carried out, or taken back, as it stands"),
     (remote.StoreError, Code.INDEX_MISSING, "A local store is busy or cannot be read"),
     (remote.IsFolderError, Code.BAD_ARGUMENT, ""),
     (remote.IsFileError, Code.BAD_ARGUMENT, ""),

@@ -20,7 +20,7 @@ from ap_remote.errors import CorruptStoreError, RemoteError
 from ap_remote_mcp.errors import CodedError, coded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
     from pathlib import Path
 
     from anyio.abc import TaskGroup
@@ -50,6 +50,8 @@ class JobRecord(msgspec.Struct, kw_only=True):
     total: int = 0
     note: str = ""
     result: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
+    """What the work needs in order to go on; nobody is told of it."""
     ended: float = 0.0
 
     @property
@@ -115,10 +117,17 @@ class Jobs:
     Args:
         folder: keeps their files; ``None`` for a server without a home, whose jobs end with it.
         clock: seconds since 1970.
+        told: hears the id of each job that was begun, came further or ended.
     """
 
-    def __init__(self, folder: Path | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        clock: Callable[[], float],
+        told: Callable[[str], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
         self.clock = clock
+        self._told = told
         self._folder = folder
         self._kinds: dict[str, Kind] = {}
         self._running: dict[str, Running] = {}
@@ -187,7 +196,9 @@ class Jobs:
         return sorted((each for each in known.values() if each.who == who), key=lambda each: -each.begun)
 
     def write(self, record: JobRecord) -> None:
-        """Keep a record."""
+        """Keep a record, and say so to whoever wants to hear of it."""
+        if self._told is not None and self._tasks is not None:
+            self._tasks.start_soon(self._told, record.job_id)
         if self._folder is None:
             if record.is_ended:
                 self._ended[record.job_id] = record
@@ -228,7 +239,12 @@ class Jobs:
             if record.is_ended:
                 record.ended = self.clock()
             self._running.pop(record.job_id, None)
-            running.keep()
+            try:
+                running.keep()
+            except OSError as exc:
+                # A full disk ends neither the other jobs nor the server; here the job is known as it is.
+                _log.warning("the job %s cannot be written: %s", record.job_id, exc.strerror)
+                self._ended[record.job_id] = record
             if lock is not None:
                 lock.release()
 
@@ -242,6 +258,11 @@ class Jobs:
         kind = self._kinds.get(record.kind)
         if kind is not None and kind.resumes:
             self._launch(record, lock)
+            return
+        if kind is None:
+            # It is not this server's to do, nor to give up: it was not allowed to.
+            if lock is not None:
+                lock.release()
             return
         record.state, record.ended = "interrupted", self.clock()
         record.note = "the server was stopped while it ran"

@@ -28,15 +28,18 @@ def scope_of(ability: Ability | None) -> str:
     return READ if ability is None else f"photos:{ability}"
 
 
-def permit(ability: Ability | None) -> None:
-    """Make sure that the caller's token has the scope for an ability. Without tokens everything started is allowed.
+def permit(*abilities: Ability) -> None:
+    """Make sure that the caller's token has the scope of one of some abilities, or of reading if none is named.
+
+    Without tokens everything that was started is allowed.
 
     Raises:
-        CodedError: it has not.
+        CodedError: it has none of them.
     """
     token = get_access_token()
-    wanted = scope_of(ability)
-    if token is not None and wanted not in token.scopes:
+    wanted = [scope_of(ability) for ability in abilities] or [READ]
+    if token is not None and not set(wanted) & set(token.scopes):
+        lacking = " or ".join(wanted)
         raise CodedError(
-            Code.BLOCKED, f"The token lacks the scope {wanted}", "Tell the person; do not retry with this token."
+            Code.BLOCKED, f"The token lacks the scope {lacking}", "Tell the person; do not retry with this token."
         )

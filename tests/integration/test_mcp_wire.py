@@ -108,7 +108,7 @@ async def test_a_new_client_needs_no_handshake(home):
         status = await wire.call("photos_status", {})
         refused = await wire.call("photos_trash", {"ids": ["x"]})
     assert names[0] == "photos_search"
-    assert len(names) == 9
+    assert len(names) == 12
     assert json.loads(status["content"][0]["text"]) == status["structuredContent"]
     assert status["structuredContent"]["mode"] == "read-only"
     assert refused["isError"]

@@ -81,6 +81,17 @@ async def change(ctx: Context[App], plan: str, sure: ElicitationResult[Sure], pr
         deed: does it.
     """
     app: App = ctx.request_context.lifespan_context
+    proposal = await permitted(ctx, plan, sure, propose)
+    return proposal if isinstance(proposal, Change) else await applied(app, proposal, plan, deed)
+
+
+async def permitted(ctx: Context[App], plan: str, sure: ElicitationResult[Sure], propose: Propose) -> Proposal | Change:
+    """Return the proposal that a plan permits, and the person where one can be asked; without a plan its preview.
+
+    Raises:
+        CodedError: it is not permitted.
+    """
+    app: App = ctx.request_context.lifespan_context
     proposal = await propose(app)
     if not plan:
         return previewed(app, proposal)
@@ -88,7 +99,14 @@ async def change(ctx: Context[App], plan: str, sure: ElicitationResult[Sure], pr
     if can_ask(ctx) and not (isinstance(sure, AcceptedElicitation) and sure.data.confirm):
         use(app, proposal, plan)
         raise CodedError(Code.DECLINED, "The person said no")
-    return await applied(app, proposal, plan, deed)
+    return proposal
+
+
+def begun(app: App, proposal: Proposal, plan: str) -> str:
+    """Spend the plan and the budget, write the journal, and return the operation's id; a change may follow."""
+    app.spend(app.changes, len(proposal.entries) if proposal.cost is None else proposal.cost, "changes")
+    use(app, proposal, plan)
+    return app.journal.begin(proposal.action, caller(), proposal.before, proposal.bound)
 
 
 def can_ask(ctx: Context[App]) -> bool:
@@ -137,9 +155,7 @@ def previewed(app: App, proposal: Proposal) -> Change:
 
 async def applied(app: App, proposal: Proposal, plan: str, deed: Deed) -> Change:
     """Spend the plan, write the journal, make the change, and look at what came of it."""
-    app.spend(app.changes, len(proposal.entries) if proposal.cost is None else proposal.cost, "changes")
-    use(app, proposal, plan)
-    op_id = app.journal.begin(proposal.action, caller(), proposal.before, proposal.bound)
+    op_id = begun(app, proposal, plan)
     effect = await deed.apply(app, proposal)
     app.journal.end(op_id, effect.done, effect.made)
     app.forget_counts()

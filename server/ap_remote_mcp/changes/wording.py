@@ -31,6 +31,14 @@ def quoted(name: str, length: int = 40) -> str:
     return f"“{clean(name, length)}”"
 
 
+def sized(size: int) -> str:
+    """Return an amount of bytes as a person reads it: ``3.4 MB``."""
+    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= step:
+            return f"{size / step:.1f} {unit}"
+    return f"{size} bytes"
+
+
 def marked(entries: Sequence[Entry]) -> str:
     """Return a sentence on favourites among the entries, ``""`` without any."""
     favorites = sum(entry.favorite for entry in entries)

@@ -20,10 +20,6 @@ class Ability(StrEnum):
     PURGE = "purge"
 
 
-PROVIDED = frozenset({Ability.ORGANISE, Ability.TRASH, Ability.PURGE})
-"""The abilities that have tools in this version; the others are accepted and change nothing yet."""
-
-
 def parse(words: Iterable[str]) -> frozenset[Ability]:
     """Read the words of ``--allow``; each may hold several, separated by commas.
 

@@ -35,6 +35,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Entries read for one answer that the remote itself cannot count or filter."""
     position: int = 10_000
     """How deep a cursor may point."""
+    listed: int = 200_000
+    """Files that one search for copies looks at."""
+    compared: int = 50_000
+    """Pictures that one search for near copies compares, all with all."""
     semantic: int = 1_000
     """Nearest neighbours asked of the index."""
     folders: int = 100
@@ -55,6 +59,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Entries that one process changes in 24 hours."""
     pixels_per_day: int = 2_000_000_000
     """Pixels that one process shows in 24 hours."""
+    upload_file_bytes: int = 10 * 1024**3
+    """A local file larger than this is not sent."""
+    transfer_bytes: int = 20 * 1024**3
+    """What one call may send or fetch."""
+    transfer_bytes_per_day: int = 100 * 1024**3
+    """Bytes that one process sends and fetches in 24 hours."""
+    unasked_files: int = 50
+    """So many files are downloaded without a plan."""
+    unasked_bytes: int = 1024**3
+    """Bytes that are downloaded without a plan."""
+    rewritten_bytes: int = 100 * 1024**2
+    """A photograph larger than this is not freed of its position."""
     picture_bytes: int = 15 * 1024 * 1024
     """A rendition larger than this is not decoded."""
     picture_pixels: int = 50_000_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -68,6 +68,23 @@ class Facets(msgspec.Struct, kw_only=True, omit_defaults=True):
     note: str = ""
 
 
+class LocalFile(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A file of this machine; ``name`` is what it will be called in the library, if otherwise."""
+
+    file: str
+    kind: str
+    size: int
+    name: str = ""
+
+
+class PlannedAlbum(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An album that would be made, or with ``album`` one that would be added to; ``count`` are pictures."""
+
+    name: str
+    count: int
+    album: str = ""
+
+
 class Preview(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What a change would touch."""
 
@@ -77,6 +94,8 @@ class Preview(msgspec.Struct, kw_only=True, omit_defaults=True):
     newest: str = ""
     favorites: int = 0
     samples: list[Item] = []
+    files: list[LocalFile] = []
+    albums: list[PlannedAlbum] = []
     warnings: list[str] = []
 
 
@@ -90,6 +109,9 @@ class Skipped(msgspec.Struct, kw_only=True):
 class Change(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A preview with its plan, or what was done; ``verified`` are entries read back in their new state."""
 
+    published: ClassVar[bool] = False
+    """A dozen tools would repeat its schema, which says that there is an action."""
+
     action: str
     preview: Preview | msgspec.UnsetType = msgspec.UNSET
     plan: str = ""
@@ -99,12 +121,14 @@ class Change(msgspec.Struct, kw_only=True, omit_defaults=True):
     skipped: list[Skipped] = []
     verified: int | msgspec.UnsetType = msgspec.UNSET
     undo_until: str = ""
+    job: Job | msgspec.UnsetType = msgspec.UNSET
     note: str = ""
 
 
 class ServerStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What this server is, knows and may do."""
 
+    published: ClassVar[bool] = False
     account: str
     mode: str
     version: str
@@ -112,13 +136,41 @@ class ServerStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
     enable: dict[str, str] = {}
     index: Coverage | msgspec.UnsetType = msgspec.UNSET
     index_note: str = ""
+    roots: dict[str, str] = {}
     changes_left_today: int | msgspec.UnsetType = msgspec.UNSET
     last_error: str = ""
+
+
+class Tree(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Folders within folders, parents before what they hold."""
+
+    folders: list[Folder]
+    as_of: str
+    note: str = ""
+
+
+class Done(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An operation as the journal tells it; without ``done`` nobody saw its end."""
+
+    op_id: str
+    at: str
+    action: str
+    entries: int
+    done: int | msgspec.UnsetType = msgspec.UNSET
+    undone_by: str = ""
+
+
+class JournalPage(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What was changed, the last first."""
+
+    operations: list[Done]
+    next: str = ""
 
 
 class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Work that goes on beside the calls."""
 
+    published: ClassVar[bool] = False
     job_id: str
     state: Literal["running", "done", "failed", "cancelled", "interrupted"]
     kind: str = ""
@@ -127,3 +179,77 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     eta_s: int = 0
     note: str = ""
     result: dict[str, Any] = {}
+
+
+class Copies(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Copies of one picture: ``keep`` one, ``ids`` are the others; ``score`` is the lowest cosine between two."""
+
+    keep: str
+    why: str
+    ids: list[str]
+    reclaim_mb: float
+    score: float = 0.0
+    more: int = 0
+
+
+class Duplicates(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Groups of copies and what all of them come to; ``looked_at`` are the files that were compared."""
+
+    published: ClassVar[bool] = False
+    kind: str
+    groups: list[Copies]
+    total_groups: int
+    total_copies: int
+    total_mb: float
+    looked_at: int
+    as_of: str
+    next: str = ""
+    note: str = ""
+
+
+class FolderIdea(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An album that a plan would make, or add to where ``album`` is its id."""
+
+    name: str
+    count: int
+    why: str
+    confidence: float
+    sample_ids: list[str] = []
+    album: str = ""
+
+
+class Suggestions(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A plan of albums; ``why_not`` counts the reasons of the unassigned, ``job`` is there while it is being made."""
+
+    published: ClassVar[bool] = False
+    plan_id: str = ""
+    folders: list[FolderIdea] = []
+    unassigned: int = 0
+    why_not: list[list[str | int]] = []
+    next: str = ""
+    note: str = ""
+    job: Job | msgspec.UnsetType = msgspec.UNSET
+
+
+class PlannedMember(msgspec.Struct, kw_only=True):
+    """A picture that would go into an album, and why; ``score`` is how well it fits."""
+
+    id: str
+    path: str
+    why: str
+    score: float
+
+
+class PlannedMembers(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The pictures of one folder of a plan."""
+
+    folder: str
+    members: list[PlannedMember]
+    total: int
+    next: str = ""
+
+
+class JobList(msgspec.Struct, kw_only=True):
+    """The caller's jobs, the last begun first."""
+
+    jobs: list[Job]

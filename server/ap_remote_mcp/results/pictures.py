@@ -24,13 +24,15 @@ class PictureError(Exception):
     """Bytes that are no picture, or one too large to be opened."""
 
 
-def shrink(data: bytes, *, side: int, max_bytes: int, max_pixels: int) -> bytes:
+def shrink(data: bytes, *, side: int, max_bytes: int, max_pixels: int, aim: int = _AIM) -> bytes:
     """Return a JPEG of *data* whose longer side is at most *side* pixels, without any metadata.
+
+    Its quality is lowered until it has at most *aim* bytes, if it can be.
 
     Raises:
         PictureError: not a JPEG, PNG or WebP, damaged, or beyond the bounds.
     """
-    return _jpeg(_decode(data, side=side, max_bytes=max_bytes, max_pixels=max_pixels))
+    return _jpeg(_decode(data, side=side, max_bytes=max_bytes, max_pixels=max_pixels), aim)
 
 
 def sheet(pictures: Sequence[bytes | None], *, side: int, max_bytes: int, max_pixels: int) -> bytes:
@@ -85,7 +87,7 @@ def _decode(data: bytes, *, side: int, max_bytes: int, max_pixels: int) -> Image
     return picture
 
 
-def _jpeg(picture: Image.Image) -> bytes:
+def _jpeg(picture: Image.Image, aim: int = _AIM) -> bytes:
     """Encode pixels alone: a fresh image carries no EXIF, profile or comment."""
     bare = Image.new("RGB", picture.size)
     bare.paste(picture)
@@ -94,6 +96,6 @@ def _jpeg(picture: Image.Image) -> bytes:
         stream = BytesIO()
         bare.save(stream, "JPEG", quality=quality, optimize=True)
         data = stream.getvalue()
-        if len(data) <= _AIM:
+        if len(data) <= aim:
             break
     return data

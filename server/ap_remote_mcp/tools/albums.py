@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ap_remote.model import Entry
 
 AlbumAction = Literal["create", "add", "remove", "rename"]
-Ids = Annotated[tuple[Id, ...], Meta(max_length=MAX_CHANGE, description="items; none to rename")]
-AlbumName = Annotated[str, Meta(min_length=1, max_length=256, description="id or name; to create, the new name")]
+Ids = Annotated[tuple[Id, ...], Meta(max_length=MAX_CHANGE, description="none to rename")]
+AlbumName = Annotated[str, Meta(min_length=1, max_length=256, description="id or name")]
 
 
 async def ask_album(  # noqa: PLR0917 - resolvers take the tool's arguments by name
@@ -157,7 +157,7 @@ async def ask_person(person: str, name: str, plan: str, ctx: Context[App]) -> Su
 async def photos_person(
     ctx: Context[App],
     *,
-    person: Annotated[str, Meta(min_length=1, max_length=120, description="id or name, from photos_facets(by=person)")],
+    person: Annotated[str, Meta(min_length=1, max_length=120, description="from photos_facets by=person")],
     name: Annotated[str, Meta(min_length=1, max_length=120)],
     sure: Annotated[ElicitationResult[Sure], Resolve(ask_person)],
     plan: PlanToken = "",

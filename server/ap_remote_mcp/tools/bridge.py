@@ -28,14 +28,19 @@ from pydantic import PrivateAttr
 from ap_remote_mcp import deadline
 from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
+from ap_remote_mcp.policy.abilities import Ability
+from ap_remote_mcp.principal import permit
 
 Run = Callable[..., Awaitable[Any]]
 _BROKEN: Final = "Do not retry; tell the person to look into the server's log."
-_UNPUBLISHED: Final = frozenset({"title", "minLength", "maxLength", "pattern"})
+_UNPUBLISHED: Final = frozenset({"title", "minLength", "maxLength", "pattern", "minItems"})
 
 
 class Blocks(list[ContentBlock]):
     """An answer of content blocks alone, such as pictures: it has no structured half."""
+
+    meta: dict[str, Any] | None = None
+    """For the host, which keeps it from the model."""
 
 
 class StructMetadata(FuncMetadata):
@@ -54,7 +59,7 @@ class StructMetadata(FuncMetadata):
         if isinstance(result, CallToolResult | InputRequiredResult):
             return result
         if isinstance(result, Blocks):
-            return CallToolResult(content=list(result))
+            return CallToolResult(content=list(result), _meta=result.meta)
         encoded = msgspec.json.encode(result)
         return CallToolResult(
             content=[TextContent(type="text", text=encoded.decode())],
@@ -65,8 +70,12 @@ class StructMetadata(FuncMetadata):
 class StructTool(Tool):
     """A tool that says what was wrong in our own words, and always ends."""
 
+    abilities: tuple[Ability, ...] = ()
+    """Of these the caller needs one; none is reading."""
+
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:  # noqa: FBT001, FBT002 - the SDK's signature
         """Check the arguments, run the tool within its time, and pass on what it says."""
+        permit(*self.abilities)
         app: App = context.request_context.lifespan_context
         metadata = self.fn_metadata
         assert isinstance(metadata, StructMetadata)  # noqa: S101 - make() puts nothing else here
@@ -80,7 +89,7 @@ class StructTool(Tool):
             time = deadline.Deadline(scope)
             try:
                 with time.holding():
-                    return await super().run(arguments, context, convert_result=convert_result)
+                    answer = await super().run(arguments, context, convert_result=convert_result)
             except UnexpectedToolError as exc:
                 # The SDK logs what it wraps, with its traceback; nothing of it reaches the client.
                 raise UnexpectedToolError(str(CodedError(Code.UNAVAILABLE, "The server failed", _BROKEN))) from exc
@@ -88,11 +97,20 @@ class StructTool(Tool):
                 if isinstance(exc.__cause__, CodedError):
                     raise exc.__cause__ from None
                 raise CodedError(Code.DECLINED, "The answer to the question was none that counts") from exc
+            else:
+                if self.abilities:
+                    # What was done is told, even in the moment in which the time is over.
+                    with anyio.CancelScope(shield=True):
+                        await app.announce("photos://status", "photos://journal")
+                return answer
         raise time.late()
 
 
-def make(fn: Run, *, title: str, annotations: ToolAnnotations) -> StructTool:
+def make(fn: Run, *, annotations: ToolAnnotations, title: str = "", page: str = "") -> StructTool:
     """Return the tool that calls *fn*; its docstring is the description, its annotations are the schemas.
+
+    A *title* is for people, and given only where it tells more than the name. A *page* shows the answers in hosts that
+    have room for one.
 
     A parameter with a trailing underscore loses it on the wire (``from_`` is ``from``).
     """
@@ -113,13 +131,13 @@ def make(fn: Run, *, title: str, annotations: ToolAnnotations) -> StructTool:
         rename=lambda field: field.rstrip("_"),
     )
     answer = hints["return"]
-    output = answer_schema(answer) if answer is not Blocks else None
+    output = answer_schema(answer) if answer is not Blocks and getattr(answer, "published", True) else None
     metadata = StructMetadata(arg_model=ArgModelBase, output_schema=output)
     metadata._arguments = arguments  # noqa: SLF001 - this module's class
     return StructTool(
         fn=_timed(fn, context_kwarg or ""),
         name=fn.__name__,
-        title=title,
+        title=title or None,
         description=_description(fn),
         parameters=argument_schema(arguments),
         fn_metadata=metadata,
@@ -128,6 +146,7 @@ def make(fn: Run, *, title: str, annotations: ToolAnnotations) -> StructTool:
         resolved_params=dict(resolved),
         resolver_plans=build_resolver_plans(resolved, set(arguments.__struct_fields__)),
         annotations=annotations,
+        meta={"ui": {"resourceUri": page}} if page else None,
     )
 
 
@@ -161,7 +180,10 @@ def text(content: str) -> TextContent:
 
 
 def argument_schema(struct: type[msgspec.Struct]) -> dict[str, Any]:
-    """Return what a model reads about the arguments; the lengths and patterns of texts are enforced, not published."""
+    """Return what a model reads about the arguments; lengths and patterns of texts are enforced, not published.
+
+    Nor is it told that numbers begin at 0 or 1, and lists that are needed at one.
+    """
     schema, definitions = _rooted(struct)
     return _leaned(schema, definitions, _UNPUBLISHED)
 
@@ -175,8 +197,18 @@ def answer_schema(struct: type[msgspec.Struct]) -> dict[str, Any]:
     schema, definitions = _rooted(struct)
     for each in (schema, *definitions.values()):
         each["properties"] = {name: each["properties"][name] for name in each.get("required", [])}
-    kept = {name: each for name, each in definitions.items() if f'/{name}"' in str(msgspec.json.encode(schema))}
-    return _leaned(schema, kept, {"title", "description", "default"})
+    return _leaned(_inlined(schema, definitions), {}, {"title", "description", "default"})
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """Put definitions where they are referred to; answers are shallow, and some hosts follow no references."""
+    if isinstance(schema, list):
+        return [_inlined(each, definitions) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    return {key: _inlined(value, definitions) for key, value in schema.items()}
 
 
 def _rooted(struct: type[msgspec.Struct]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -204,7 +236,9 @@ def _lean(schema: Any, dropped: AbstractSet[str], *, named: bool = False) -> Any
     return {
         key: _lean(value, dropped, named=key in ("properties", "$defs"))
         for key, value in schema.items()
-        if key not in dropped and not (key in ("default", "required") and not value)
+        if key not in dropped
+        and not (key in ("default", "required") and not value)
+        and not (key == "minimum" and value in (0, 1))
     }
 
 
@@ -220,7 +254,7 @@ def _is_foreign(value: object, wanted: Any) -> bool:
     return (
         isinstance(value, str)
         and wanted is not None
-        and (get_origin(wanted) in (list, tuple) or wanted in (int, float, bool))
+        and (get_origin(wanted) in (list, tuple, dict) or wanted in (int, float, bool))
     )
 
 

@@ -9,17 +9,31 @@ from ap_remote_mcp.policy.abilities import Ability
 from ap_remote_mcp.tools.albums import photos_album, photos_person
 from ap_remote_mcp.tools.bridge import make
 from ap_remote_mcp.tools.browse import photos_get, photos_list
+from ap_remote_mcp.tools.downloading import photos_download
+from ap_remote_mcp.tools.duplicates import photos_duplicates
 from ap_remote_mcp.tools.facets import photos_facets
+from ap_remote_mcp.tools.folders import (
+    APPLY,
+    SUGGEST,
+    apply_folders,
+    photos_apply_folders,
+    photos_suggest_folders,
+    suggest_folders,
+)
 from ap_remote_mcp.tools.jobs import photos_job
 from ap_remote_mcp.tools.looking import photos_contact_sheet, photos_view
 from ap_remote_mcp.tools.moving import photos_mark, photos_move
 from ap_remote_mcp.tools.parameters import BRINGS_BACK, FETCHES, READS, READS_HERE, REMOVES
 from ap_remote_mcp.tools.purge import photos_purge
+from ap_remote_mcp.tools.saving import DOWNLOAD, download
 from ap_remote_mcp.tools.search import photos_search
+from ap_remote_mcp.tools.sending import UPLOAD, upload
+from ap_remote_mcp.tools.showing import PAGE, photos_show
 from ap_remote_mcp.tools.status import photos_status
 from ap_remote_mcp.tools.syncing import CHANGES, EMBEDDINGS, photos_sync, sync_changes, sync_embeddings
 from ap_remote_mcp.tools.trash import photos_restore, photos_trash
 from ap_remote_mcp.tools.undo import photos_undo
+from ap_remote_mcp.tools.uploading import photos_upload
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
@@ -30,37 +44,49 @@ if TYPE_CHECKING:
 def tools(allowed: frozenset[Ability]) -> list[Tool]:
     """Return the tools of a server that may do what is *allowed*."""
     chosen: list[Tool] = [
-        make(photos_search, title="Search photos", annotations=READS),
-        make(photos_list, title="List photos", annotations=READS),
+        make(photos_search, annotations=READS),
+        make(photos_list, annotations=READS),
         make(photos_get, title="Describe photos", annotations=READS),
         make(photos_facets, title="Count photos", annotations=READS),
-        make(photos_view, title="Look at photos", annotations=READS),
-        make(photos_contact_sheet, title="Contact sheet", annotations=READS),
-        make(photos_status, title="Server status", annotations=READS_HERE),
-        make(photos_job, title="Follow a job", annotations=READS_HERE),
-        make(photos_sync, title="Sync", annotations=FETCHES),
+        make(photos_view, annotations=READS),
+        make(photos_contact_sheet, annotations=READS),
+        make(photos_show, annotations=READS, page=PAGE),
+        make(photos_duplicates, annotations=READS),
+        make(photos_suggest_folders, annotations=READS_HERE),
+        make(photos_status, annotations=READS_HERE),
+        make(photos_job, annotations=READS_HERE),
+        make(photos_sync, annotations=FETCHES),
     ]
     for ability, make_them in _GATED.items():
         if ability in allowed:
-            chosen += make_them()
-    if allowed & {Ability.ORGANISE, Ability.TRASH}:
-        chosen.append(make(photos_undo, title="Undo", annotations=BRINGS_BACK))
+            chosen += [tool.model_copy(update={"abilities": (ability,)}) for tool in make_them()]
+    undone = tuple(each for each in (Ability.ORGANISE, Ability.TRANSFER, Ability.TRASH) if each in allowed)
+    if undone:
+        chosen.append(make(photos_undo, annotations=BRINGS_BACK).model_copy(update={"abilities": undone}))
     return chosen
 
 
 def _organise_tools() -> list[Tool]:
     return [
-        make(photos_move, title="Move photos", annotations=BRINGS_BACK),
-        make(photos_album, title="Change an album", annotations=REMOVES),
-        make(photos_mark, title="Mark photos", annotations=BRINGS_BACK),
+        make(photos_move, annotations=BRINGS_BACK),
+        make(photos_album, annotations=REMOVES),
+        make(photos_mark, annotations=BRINGS_BACK),
+        make(photos_apply_folders, annotations=BRINGS_BACK),
         make(photos_person, title="Name a person", annotations=BRINGS_BACK),
+    ]
+
+
+def _transfer_tools() -> list[Tool]:
+    return [
+        make(photos_upload, annotations=BRINGS_BACK),
+        make(photos_download, annotations=FETCHES),
     ]
 
 
 def _trash_tools() -> list[Tool]:
     return [
-        make(photos_trash, title="Move photos to the trash", annotations=REMOVES),
-        make(photos_restore, title="Restore photos", annotations=BRINGS_BACK),
+        make(photos_trash, annotations=REMOVES),
+        make(photos_restore, annotations=BRINGS_BACK),
     ]
 
 
@@ -68,13 +94,24 @@ def _purge_tools() -> list[Tool]:
     return [make(photos_purge, title="Delete for ever", annotations=REMOVES)]
 
 
-_GATED: Final = {Ability.ORGANISE: _organise_tools, Ability.TRASH: _trash_tools, Ability.PURGE: _purge_tools}
+_GATED: Final = {
+    Ability.ORGANISE: _organise_tools,
+    Ability.TRANSFER: _transfer_tools,
+    Ability.TRASH: _trash_tools,
+    Ability.PURGE: _purge_tools,
+}
 
 
 def offer_jobs(app: App) -> None:
     """Teach a server's jobs what the tools hand over to them."""
     app.jobs.offer(CHANGES, partial(sync_changes, app), resumes=True)
     app.jobs.offer(EMBEDDINGS, partial(sync_embeddings, app), resumes=True)
+    app.jobs.offer(SUGGEST, partial(suggest_folders, app), resumes=True)
+    if Ability.ORGANISE in app.allowed:
+        app.jobs.offer(APPLY, partial(apply_folders, app), resumes=True)
+    if Ability.TRANSFER in app.allowed:
+        app.jobs.offer(UPLOAD, partial(upload, app), resumes=True)
+        app.jobs.offer(DOWNLOAD, partial(download, app), resumes=True)
 
 
 def gate_of(name: str) -> Ability | None:

@@ -56,9 +56,9 @@ async def photos_facets(
     fav: bool = False,
     limit: Annotated[int, Meta(ge=1, le=100)] = 30,
 ) -> Facets:
-    """Count pictures by a property, under the filters of photos_search: how many, when, where, of what.
+    """Count pictures: how many, when, where, of what. Filters are those of photos_search.
 
-    Rows are [label, count] or [label, count, value]; label or value is what photos_search takes.
+    Rows are [label, count] or [label, count, value]; photos_search takes value, else label.
     """
     app: App = ctx.request_context.lifespan_context
     query = SearchQuery(
@@ -71,6 +71,16 @@ async def photos_facets(
         kind=kind,
         fav=fav,
     )
+    return await counts_by(app, by, query, limit)
+
+
+async def counts_by(app: App, by: By, query: SearchQuery, limit: int) -> Facets:
+    """Count what a question finds.
+
+    Raises:
+        CodedError: a filter that means nothing.
+        RemoteError: what the remote raises.
+    """
     search = Search(query, "server", await select(app, query))
     selection = search.selection
     if by in _CATEGORIES and selection.exact:

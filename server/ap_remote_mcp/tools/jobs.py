@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import anyio
+import msgspec
 from mcp.server.mcpserver import Context
 from msgspec import Meta
 
@@ -12,6 +13,8 @@ from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.principal import caller
 from ap_remote_mcp.results.pages import Job
+
+Row = TypeVar("Row")
 
 if TYPE_CHECKING:
     from ap_remote_mcp.jobs import JobRecord, Running
@@ -53,6 +56,16 @@ async def followed(ctx: Context[App], app: App, job_id: str, seconds: float) -> 
     if ended is None:
         raise CodedError(Code.NOT_FOUND, "The job is gone", "Begin it anew.")
     return shown(app, ended)
+
+
+def within(rows: list[Row], room: int) -> tuple[list[Row], int]:
+    """Return the rows that fit into so many JSON bytes, and how many are left out."""
+    size = 0
+    for number, row in enumerate(rows):
+        size += len(msgspec.json.encode(row)) + 1
+        if size > room:
+            return rows[:number], len(rows) - number
+    return rows, 0
 
 
 def shown(app: App, record: JobRecord) -> Job:

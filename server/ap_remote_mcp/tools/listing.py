@@ -13,7 +13,7 @@ from ap_remote.model import Kind, NodeId
 from ap_remote.remote.features import SupportsAlbums, SupportsTrashListing
 from ap_remote.remote.paths import normalise
 from ap_remote_mcp.errors import Code, CodedError
-from ap_remote_mcp.results.pages import Folder
+from ap_remote_mcp.results.pages import Folder, Tree
 from ap_remote_mcp.results.text import clean
 from ap_remote_mcp.tools.rows import Row
 
@@ -112,6 +112,24 @@ async def folders_in(app: App, entries: list[Entry], depth: int) -> tuple[list[F
     if len(folders) > app.limits.folders:
         notes.append(f"{len(folders) - app.limits.folders} more folders are not shown; list a deeper path")
     return folders[: app.limits.folders], "; ".join(notes)
+
+
+async def tree(app: App, depth: int) -> Tree:
+    """Return the folders down to a depth, each with the number of its entries, as many as an answer holds."""
+    folders: list[Folder] = []
+    looks = 0
+    waiting: list[tuple[Entry | None, int]] = [(None, 0)]
+    while waiting and looks < app.limits.counted_folders and len(folders) < app.limits.folders:
+        above, level = waiting.pop()
+        inside = [each async for each in app.remote.list("" if above is None else NodeId(above.id))]
+        looks += 1
+        if above is not None:
+            folders.append(_folder(above, len(inside)))
+        within = sorted((each for each in inside if each.kind is Kind.FOLDER), key=lambda each: each.name.casefold())
+        if level < depth:
+            waiting += [(each, level + 1) for each in reversed(within)]
+    note = f"{len(waiting)} more folders were not looked into; photos_list shows what is in one" if waiting else ""
+    return Tree(folders=folders, as_of=app.now, note=note)
 
 
 def _folder(entry: Entry, count: int | None) -> Folder:

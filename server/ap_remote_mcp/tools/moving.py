@@ -39,9 +39,9 @@ async def photos_move(
     ctx: Context[App],
     *,
     ids: ChangedIds,
-    to: Annotated[str, Meta(min_length=1, max_length=1000, description="folder, e.g. Pictures/Rome")],
+    to: Annotated[str, Meta(min_length=1, max_length=1000, description="folder path")],
     sure: Annotated[ElicitationResult[Sure], Resolve(ask_move)],
-    create: Annotated[bool, Meta(description="make the folder")] = False,
+    create: Annotated[bool, Meta(description="make it")] = False,
     plan: PlanToken = "",
 ) -> Change:
     """Move pictures to another folder; albums keep them. Without plan: a preview and its plan. photos_undo reverses."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import msgspec
 
 from ap_remote.remote.base import Sort
+from ap_remote.semantic.near import THRESHOLD
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.policy.seal import BrokenSealError
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 SearchMode = Literal["auto", "semantic", "server", "metadata"]
 Source = Literal["folder", "recent", "trash", "favorites"]
 MediaKind = Literal["any", "photo", "video"]
+Sameness = Literal["exact", "near"]
 
 
 class SearchQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="search"):
@@ -43,15 +45,24 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     source: Source = "folder"
 
 
+class DuplicatesQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="duplicates"):
+    """The question of ``photos_duplicates``."""
+
+    kind: Sameness = "exact"
+    threshold: float = THRESHOLD
+    path: str = ""
+    filter: str = ""
+
+
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Where the next page begins: after ``at`` rows, of which the last had the id ``last``."""
 
-    query: SearchQuery | ListQuery
+    query: SearchQuery | ListQuery | DuplicatesQuery
     at: int = 0
     last: str = ""
 
 
-Q = TypeVar("Q", SearchQuery, ListQuery)
+Q = TypeVar("Q", SearchQuery, ListQuery, DuplicatesQuery)
 
 
 def seal(app: App, position: Position) -> str:

@@ -25,7 +25,7 @@ async def photos_search(
     ctx: Context[App],
     *,
     query: Words = "",
-    like_id: Annotated[str, Meta(max_length=MAX_ID, description="find pictures that look like this one")] = "",
+    like_id: Annotated[str, Meta(max_length=MAX_ID, description="look like this one")] = "",
     mode: SearchMode = "auto",
     filter_: Filter = "",
     from_: From = "",
@@ -39,10 +39,10 @@ async def photos_search(
     limit: Rows = 20,
     cursor: Cursor = "",
 ) -> SearchPage:
-    """Find photographs and videos; all given filters must hold.
+    """Find photographs and videos; all filters must hold.
 
-    mode auto: by meaning where an index exists (mode_used semantic, best first), else by Amazon's labels, places and
-    people (server), else by words in names, folders and labels (metadata). Returns ids, never pixels; look with
+    mode auto: semantic (by meaning, best first) where there is an index, else server (Amazon's labels, places,
+    people), else metadata (words in names, folders, labels). Returns ids, never pixels: look with
     photos_contact_sheet or photos_view. Count with photos_facets.
     """
     app: App = ctx.request_context.lifespan_context

@@ -9,6 +9,6 @@ from ap_remote_mcp.results.pages import ServerStatus
 
 
 async def photos_status(ctx: Context[App]) -> ServerStatus:
-    """Tell the account, what is allowed, how to enable more, how far the semantic index reaches."""
+    """Tell what is allowed, how to enable more, how far the semantic index reaches."""
     app: App = ctx.request_context.lifespan_context
     return await app.status()

@@ -28,7 +28,7 @@ async def photos_sync(
     ctx: Context[App],
     *,
     what: What = "changes",
-    limit: Annotated[int, Meta(ge=0, le=_MOST, description="embeddings: at most so many new ones; 0 is all")] = 0,
+    limit: Annotated[int, Meta(ge=0, le=_MOST, description="most new embeddings; 0 is all")] = 0,
 ) -> Job:
     """Bring the local cache (changes) or the index of meanings (embeddings) up to date; the library stays as it is."""
     app: App = ctx.request_context.lifespan_context

@@ -48,9 +48,9 @@ async def photos_trash(
     reason: Annotated[str, Meta(max_length=_REASON, description="why, for the person")] = "",
     plan: PlanToken = "",
 ) -> Change:
-    """Move pictures to the trash, from where photos_restore brings them back within 30 days.
+    """Move pictures to the trash; photos_restore brings them back within 30 days.
 
-    First call without plan: a preview and its plan; show it to the person. Then repeat the call with the plan.
+    Without plan: a preview and its plan; show it to the person, then repeat with the plan.
     """
     return await change(ctx, plan, sure, partial(propose, action="trash", ids=ids, reason=reason), DEED)
 
@@ -62,9 +62,9 @@ async def photos_restore(
     sure: Annotated[ElicitationResult[Sure], Resolve(ask_restore)],
     plan: PlanToken = "",
 ) -> Change:
-    """Take pictures out of the trash, back to their folders; photos_list(source=trash) shows what is there.
+    """Take pictures out of the trash (photos_list source=trash), back to their folders.
 
-    First call without plan: a preview and its plan. Then repeat the call with the plan.
+    Without plan: a preview and its plan.
     """
     return await change(ctx, plan, sure, partial(propose, action="restore", ids=ids), DEED)
 

@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context, Elicit, ElicitationResult, Resolve
 from msgspec import Meta
 
 from ap_remote.errors import UnsupportedError
-from ap_remote.model import NodeId
+from ap_remote.model import NodeId, Status
 from ap_remote.remote.features import SupportsFolders, SupportsMarks
 from ap_remote.remote.paths import fold, join, split
 from ap_remote_mcp.changes.each import each_one
@@ -21,14 +21,14 @@ from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.principal import caller
 from ap_remote_mcp.results.pages import Change
-from ap_remote_mcp.tools import albums, trash
+from ap_remote_mcp.tools import albums, folders, trash
 from ap_remote_mcp.tools.parameters import PlanToken
 
 if TYPE_CHECKING:
     from ap_remote.model import Entry
     from ap_remote_mcp.journal import Before, Operation
 
-OpId = Annotated[str, Meta(min_length=1, max_length=64, description="op_id of a change, or job_id of a running job")]
+OpId = Annotated[str, Meta(min_length=1, max_length=64, description="op_id or job_id")]
 
 
 async def ask_undo(id: OpId, plan: str, ctx: Context[App]) -> Sure | Elicit[Sure]:  # noqa: A002 - the tool's argument
@@ -43,9 +43,9 @@ async def photos_undo(
     sure: Annotated[ElicitationResult[Sure], Resolve(ask_undo)],
     plan: PlanToken = "",
 ) -> Change:
-    """Take back a change by its op_id (photos://journal lists them), or stop a running job by its job_id.
+    """Take back a change by its op_id (photos://journal lists them), or stop a job by its job_id.
 
-    Without plan: a preview and its plan. What was changed again since is left alone.
+    Without plan: a preview and its plan. What changed since is left alone.
     """
     app: App = ctx.request_context.lifespan_context
     job = app.jobs.get(id, caller())
@@ -227,6 +227,26 @@ async def _unname(app: App, operation: Operation) -> Proposal:
     return await albums.propose_person(app, person=str(operation.bound["person"]), name=was)
 
 
+async def _take_back(app: App, operation: Operation) -> Proposal:
+    """Trash what was uploaded, as far as it is still what was sent."""
+    if operation.done is None:
+        raise CodedError(Code.BUSY, "The upload has not ended", "Stop its job first, or wait for it with photos_job.")
+    sent: dict[str, str] = operation.made.get("md5", {})
+
+    def why_not(entry: Entry) -> str:
+        if entry.status is Status.TRASHED:
+            return "already in the trash"
+        return "" if entry.md5 == sent.get(entry.id) else "its content was replaced since"
+
+    entries, skipped = await picked(app, operation.done, why_not)
+    return Proposal(
+        action="trash",
+        entries=entries,
+        skipped=skipped,
+        question=f"Move {counted(entries)} that were uploaded to the trash: {named(entries)}?",
+    )
+
+
 _INVERSE: Final[dict[str, Callable[[App, Operation], Awaitable[Proposal]]]] = {
     "trash": _untrash,
     "restore": _trash_again,
@@ -237,6 +257,8 @@ _INVERSE: Final[dict[str, Callable[[App, Operation], Awaitable[Proposal]]]] = {
     "album_remove": _put_back,
     "album_rename": _name_back,
     "person": _unname,
+    "upload": _take_back,
+    "apply_folders": folders.propose_undo,
 }
 _DEEDS: Final = {
     "trash": trash.DEED,
@@ -247,4 +269,5 @@ _DEEDS: Final = {
     "album_remove": albums.ALBUMS,
     "album_rename": albums.ALBUMS,
     "person": albums.NAMING,
+    "unapply_folders": folders.UNAPPLYING,
 }

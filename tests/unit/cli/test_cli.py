@@ -74,6 +74,8 @@ def test_the_whole_library_cannot_be_trashed(ap) -> None:
         (("search", "local:", "--semantic", "a cat"), 12, "ap index build"),
         (("search", "local:", "--like", "nowhere.jpg"), 2, "no such picture"),
         (("organise", "apply", "local:"), 14, "ap organise plan"),
+        (("organise", "plan", "local:", "--by", "mood"), 2, "known are theme, event, person, place, month"),
+        (("organise", "plan", "local:", "--by", "place", "--granularity", "huge"), 2, "known are coarse, normal, fine"),
         (("accounts", "add", "x", "--kind", "service"), 2, "--url"),
     ],
 )

@@ -154,3 +154,55 @@ async def test_a_broken_file_is_said_to_be_one_when_it_is_asked_for_and_stops_no
         with pytest.raises(CorruptStoreError):
             book.get("a" * 32, "local")
     assert "cannot be read" in caplog.text
+
+
+async def test_a_kind_that_a_server_does_not_do_is_left_for_one_that_does(tmp_path):
+    first, third = Counting(), Counting()
+    book = jobs(tmp_path, first)
+    async with book.serving():
+        job_id = book.start("count", "local", {}).record.job_id
+    without = Jobs(tmp_path, lambda: 1000.0)
+    async with without.serving():
+        assert without.get(job_id, "local").state == "running"
+        assert without.running(job_id, "local") is None
+    again = jobs(tmp_path, third)
+    async with again.serving():
+        for _ in range(3):
+            third.may.release()
+        assert (await again.wait(job_id, "local", 5)).state == "done"
+
+
+async def test_a_disk_that_is_full_ends_neither_the_server_nor_what_is_known_of_the_job(tmp_path, monkeypatch, caplog):
+    work = Counting(steps=1)
+    book = jobs(tmp_path, work)
+    async with book.serving():
+        job_id = book.start("count", "local", {}).record.job_id
+        await anyio.lowlevel.checkpoint()
+
+        def full(record):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(book, "write", full)
+        work.may.release()
+        ended = await book.wait(job_id, "local", 5)
+        assert ended.state == "failed"
+        assert book.get(job_id, "local").is_ended
+    assert "cannot be written" in caplog.text
+
+
+async def test_what_the_work_keeps_for_itself_survives_and_is_not_shown(tmp_path):
+    async def work(job):
+        if job.record.kept:
+            return {"found": job.record.kept["at"]}
+        job.record.kept["at"] = 7
+        job.keep()
+        return await anyio.sleep_forever()
+
+    book = jobs(tmp_path, work)
+    async with book.serving():
+        job_id = book.start("count", "local", {}).record.job_id
+        while not book.get(job_id, "local").kept:
+            await anyio.lowlevel.checkpoint()
+    again = jobs(tmp_path, work)
+    async with again.serving():
+        assert (await again.wait(job_id, "local", 5)).result == {"found": 7}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ap_remote.errors import ConfigError
 from ap_remote_mcp import server
+from ap_remote_mcp.access import access
 from ap_remote_mcp.errors import NEXT, Code
 from ap_remote_mcp.policy.abilities import Ability, parse
 from ap_remote_mcp.policy.budget import Budget, BudgetSpentError
@@ -113,7 +114,8 @@ def test_every_code_has_a_next_step():
     ],
 )
 def test_the_loopback_is_served(address, expected):
-    assert server.loopback(address) == expected
+    guard = access(address)
+    assert (guard.host, guard.port) == expected
 
 
 @pytest.mark.parametrize(
@@ -121,13 +123,13 @@ def test_the_loopback_is_served(address, expected):
 )
 def test_any_other_address_is_refused_with_a_reason(address):
     with pytest.raises(ConfigError, match="this machine only"):
-        server.loopback(address)
+        access(address)
 
 
 @pytest.mark.parametrize("address", ["8080", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:70000", ""])
 def test_what_is_no_address_is_refused(address):
     with pytest.raises(ConfigError, match="HOST:PORT"):
-        server.loopback(address)
+        access(address)
 
 
 @pytest.mark.parametrize(

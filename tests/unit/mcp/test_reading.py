@@ -32,6 +32,9 @@ async def test_only_reading_tools_are_there_by_default(open_client, library):
         "photos_facets",
         "photos_view",
         "photos_contact_sheet",
+        "photos_show",
+        "photos_duplicates",
+        "photos_suggest_folders",
         "photos_status",
         "photos_job",
         "photos_sync",
@@ -173,17 +176,18 @@ async def test_the_status_names_the_flag_that_enables_more(open_client, library)
     assert status["mode"] == "read-only"
     assert "--allow trash" in status["enable"]["trash"]
     assert set(status["enable"]) == {"organise", "transfer", "trash", "purge"}
+    assert "--root" in status["enable"]["transfer"]
     assert "ap index build" in status["index_note"]
 
 
-async def test_an_allowed_word_without_tools_is_named_as_such(open_client, library):
+async def test_what_is_allowed_is_named_and_brings_its_tools(open_client, library):
     async with open_client(library.remote, allow=frozenset({"transfer", "trash"})) as client:
         status = (await client.call_tool("photos_status", {})).structured_content
         names = [tool.name for tool in (await client.list_tools()).tools]
-    assert status["mode"] == "read + trash"
-    assert "comes later" in status["enable"]["transfer"]
-    assert "trash" not in status["enable"]
-    assert names[-3:] == ["photos_trash", "photos_restore", "photos_undo"]
+    assert status["mode"] == "read + transfer, trash"
+    assert status["allowed"] == ["transfer", "trash"]
+    assert set(status["enable"]) == {"organise", "purge"}
+    assert names[-5:] == ["photos_upload", "photos_download", "photos_trash", "photos_restore", "photos_undo"]
 
 
 async def test_an_answer_never_grows_beyond_its_bound(open_client, library):
@@ -265,8 +269,17 @@ async def test_resources_show_the_status_the_syntax_and_single_items(open_client
         syntax = (await client.read_resource("photos://help/query-syntax")).contents[0]
         node = (await client.read_resource(f"photos://node/{cat}")).contents[0]
         small = (await client.read_resource(f"photos://node/{cat}/preview?px=256")).contents[0]
-    assert uris == ["photos://status", "photos://help/query-syntax"]
-    assert templates == ["photos://node/{id}", "photos://node/{id}/preview{?px}"]
+    assert uris == ["ui://photos/gallery.html", "photos://status", "photos://help/query-syntax", "photos://jobs"]
+    assert templates == [
+        "photos://node/{id}",
+        "photos://node/{id}/preview{?px}",
+        "photos://plan/{plan_id}{?folder,cursor}",
+        "photos://tree{?depth}",
+        "photos://album/{id}{?cursor}",
+        "photos://facets/{by}",
+        "photos://job/{job_id}",
+        "photos://journal{?cursor}",
+    ]
     assert json.loads(status.text)["mode"] == "read-only"
     assert "timeYear" in syntax.text
     assert json.loads(node.text)["id"] == cat
@@ -287,7 +300,16 @@ async def test_prompts_carry_what_the_person_typed_in_quotes(open_client, librar
     async with open_client(library.remote) as client:
         names = [prompt.name for prompt in (await client.list_prompts()).prompts]
         prompt = await client.get_prompt("trip_album", {"place": "Rome\nIgnore all", "when": "2023"})
-    assert names == ["find_photo", "trip_album"]
+    assert names == [
+        "find_photo",
+        "trip_album",
+        "pick_best",
+        "tidy_folder",
+        "review_duplicates",
+        "export_for",
+        "on_this_day",
+        "library_report",
+    ]
     assert "Rome�Ignore all" in prompt.messages[0].content.text
 
 

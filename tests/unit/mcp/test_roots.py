@@ -6,9 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from ap_remote.cli import servers
+from ap_remote.errors import ConfigError
+from ap_remote_mcp import server
 from ap_remote_mcp.policy.roots import OutsideRootsError, Roots
 
 
@@ -130,3 +135,115 @@ def test_whatever_is_given_it_is_inside_or_refused(given_path):
     except OutsideRootsError:
         return
     assert found == roots.folders[0] or roots.folders[0] in found.parents
+
+
+def test_what_is_opened_is_the_file_that_was_meant(place):
+    with Roots([place]).opened("in/a.jpg") as (path, file):
+        assert path == place / "in" / "a.jpg"
+        assert os.pread(file, 100, 0) == b"picture"
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(file)
+
+
+@pytest.mark.parametrize("trick", ["file", "folder", "root"])
+def test_a_link_that_appears_after_the_path_was_resolved_is_not_followed(place, tmp_path, monkeypatch, trick):
+    roots = Roots([place])
+    meant = roots.to_read("in/a.jpg")
+    secret = tmp_path / "secret"
+    (secret / "a.jpg").write_bytes(b"secret")
+    match trick:
+        case "file":
+            meant.unlink()
+            meant.symlink_to(secret / "a.jpg")
+        case "folder":
+            (place / "in").rename(place / "was")
+            (place / "in").symlink_to(secret, target_is_directory=True)
+        case "root":
+            place.rename(tmp_path / "was")
+            (secret / "in").mkdir()
+            (secret / "in" / "a.jpg").write_bytes(b"secret")
+            place.symlink_to(secret, target_is_directory=True)
+    # The path is taken for what it was a moment ago, as if the exchange came right after.
+    monkeypatch.setattr("os.path.realpath", os.path.abspath)
+    with pytest.raises(OutsideRootsError), roots.opened("in/a.jpg"):
+        pytest.fail("it was opened")
+    if trick != "file":
+        with pytest.raises(OutsideRootsError):
+            roots.made(place / "in" / "new")
+        assert not (secret / "new").exists()
+        assert not (secret / "in" / "new").exists()
+
+
+def test_a_folder_is_made_from_its_root_down(place):
+    roots = Roots([place])
+    target = roots.to_write("new/deep/folder")
+    assert not target.exists(), "looking makes nothing"
+    os.close(roots.made(target))
+    assert target.is_dir()
+    os.close(roots.made(target))
+
+
+def test_no_descriptor_is_left_open(place):
+    roots = Roots([place], private=[place / "in"])
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - what is counted closes by itself
+    for path in ("in/a.jpg", "hard.jpg", "pipe", "door/id_rsa", "in", "in/nothing.jpg", "hard.jpg/x"):
+        with pytest.raises(OutsideRootsError), roots.opened(path):
+            pytest.fail("it was opened")
+        with pytest.raises(OutsideRootsError):
+            os.close(roots.made(place / path))
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
+
+
+def test_the_folder_with_the_credentials_stays_closed_below_a_root(place):
+    (place / "home" / "accounts").mkdir(parents=True)
+    (place / "home" / "accounts" / "c.jpg").write_bytes(b"cookies")
+    (place / "way").symlink_to(place / "home", target_is_directory=True)
+    roots = Roots([place], private=[place / "home"])
+    for path in ("home/accounts/c.jpg", "way/accounts/c.jpg"):
+        with pytest.raises(OutsideRootsError, match="own folder"):
+            roots.to_read(path)
+    for path in ("home", "home/accounts/new", "way/new"):
+        with pytest.raises(OutsideRootsError):
+            roots.to_write(path)
+
+
+@pytest.mark.parametrize("path", ["x" * 256, "new/" + "x" * 256, "é" * 128])
+def test_a_name_that_no_disk_holds_is_refused(place, path):
+    for ask in (Roots([place]).to_read, Roots([place]).to_write):
+        with pytest.raises(OutsideRootsError, match="too long"):
+            ask(path)
+
+
+def test_roots_that_are_none_are_refused_at_the_start(place, tmp_path):
+    with pytest.raises(ConfigError, match="takes a folder"):
+        Roots.given([place / "nothing"])
+    with pytest.raises(ConfigError, match="takes a folder"):
+        Roots.given([place / "in" / "a.jpg"])
+    with pytest.raises(ConfigError, match="credentials"):
+        Roots.given([place / "in"], private=[place])
+    assert Roots.given([place], private=[tmp_path / "secret"]).folders == (place,)
+
+
+def test_the_command_takes_roots_and_wants_one_for_transfers(place, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("AP_HOME", str(tmp_path / "home"))
+    served = []
+    monkeypatch.setattr(server, "_serve", lambda *given: served.append(given) or given)
+    monkeypatch.setattr("asyncio.run", lambda given: given)
+    assert server.main(["--allow", "transfer"]) == 2
+    assert "needs --root" in capsys.readouterr().err
+    assert server.main(["--allow", "transfer", "--root", str(place / "nothing")]) == 2
+    assert "takes a folder" in capsys.readouterr().err
+    assert server.main(["--allow", "transfer", "--root", str(place / "in"), "--root", str(place)]) == 0
+    found = next(each for each in served[0] if isinstance(each, Roots))
+    assert found.folders == (place / "in", place)
+
+
+def test_ap_mcp_passes_its_roots_on(place, monkeypatch):
+    given = {}
+    monkeypatch.setattr(servers, "_find", lambda *_: lambda spec, **options: given.update(options))
+    app = typer.Typer()
+    servers.register(app)
+    asked = CliRunner().invoke(app, ["mcp", "--allow", "transfer", "--root", str(place), "--root", str(place / "in")])
+    assert asked.exit_code == 0, asked.output
+    assert given["roots"] == [place, place / "in"]
+    assert given["allow"] == {"transfer"}
