@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := ap_remote server tests fixtures
+PACKAGES := ap_remote server tests fixtures packaging
 UV_VERSION := 0.13.9
 
 .PHONY: help

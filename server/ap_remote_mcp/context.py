@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import anyio
 import anyio.to_thread
 import msgspec
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated
@@ -34,6 +33,7 @@ from ap_remote_mcp.results.items import minute
 from ap_remote_mcp.results.pages import Coverage, ServerStatus
 from ap_remote_mcp.results.pictures import shrink
 from ap_remote_mcp.results.text import clean, mask
+from ap_remote_mcp.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -95,8 +95,7 @@ class App:
         self.digests: dict[tuple[int, ...], str] = {}
         """The md5 of local files by device, inode, size and times, so that a preview and its plan read them once."""
         self.near = NearFinder()
-        self.turn = anyio.Lock()
-        """One call speaks to the remote at a time."""
+        self.turn = Turn()
         self.last_error = ""
         self._counts: dict[Category, tuple[float, Sequence[Facet]]] = {}
 

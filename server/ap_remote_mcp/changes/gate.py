@@ -7,7 +7,8 @@ is written; after it the result is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,7 +67,7 @@ async def ask(ctx: Context[App], plan: str, propose: Propose) -> Sure | Elicit[S
     with app.speaking():
         async with app.turn:
             proposal = await propose(app)
-    permit(app, proposal, plan)
+    check(app, proposal, plan)
     return Elicit(proposal.question, Sure)
 
 
@@ -95,7 +96,7 @@ async def permitted(ctx: Context[App], plan: str, sure: ElicitationResult[Sure],
     proposal = await propose(app)
     if not plan:
         return previewed(app, proposal)
-    permit(app, proposal, plan)
+    check(app, proposal, plan)
     if can_ask(ctx) and not (isinstance(sure, AcceptedElicitation) and sure.data.confirm):
         use(app, proposal, plan)
         raise CodedError(Code.DECLINED, "The person said no")
@@ -106,7 +107,7 @@ def begun(app: App, proposal: Proposal, plan: str) -> str:
     """Spend the plan and the budget, write the journal, and return the operation's id; a change may follow."""
     app.spend(app.changes, len(proposal.entries) if proposal.cost is None else proposal.cost, "changes")
     use(app, proposal, plan)
-    return app.journal.begin(proposal.action, caller(), proposal.before, proposal.bound)
+    return app.journal.begin(proposal.action, caller(), proposal.before, proposal.arguments)
 
 
 def can_ask(ctx: Context[App]) -> bool:
@@ -116,22 +117,30 @@ def can_ask(ctx: Context[App]) -> bool:
     return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
 
 
-def permit(app: App, proposal: Proposal, plan: str) -> None:
+def check(app: App, proposal: Proposal, plan: str) -> None:
     """Make sure that a plan permits a proposal.
 
     Raises:
         CodedError: it does not.
     """
-    try:
-        app.plans.check(plan, proposal.action, proposal.versions, who=caller(), bound=proposal.bound)
-    except PlanRefusedError as exc:
-        raise CodedError(Code.PLAN_STALE, f"The plan permits nothing: {exc.reason}") from exc
+    with _refusing():
+        app.plans.check(plan, proposal.permit(caller()))
 
 
 def use(app: App, proposal: Proposal, plan: str) -> None:
-    """Make a plan worthless from now on."""
+    """Check a plan and make it worthless from now on.
+
+    Raises:
+        CodedError: it permits something else, or nothing.
+    """
+    with _refusing():
+        app.plans.use(plan, proposal.permit(caller()))
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
     try:
-        app.plans.use(plan, proposal.action, proposal.versions, who=caller(), bound=proposal.bound)
+        yield
     except PlanRefusedError as exc:
         raise CodedError(Code.PLAN_STALE, f"The plan permits nothing: {exc.reason}") from exc
 
@@ -142,7 +151,7 @@ def previewed(app: App, proposal: Proposal) -> Change:
         return Change(
             action=proposal.action, preview=Preview(count=0), skipped=list(proposal.skipped), note="nothing to do"
         )
-    token, expires = app.plans.issue(proposal.action, proposal.versions, who=caller(), bound=proposal.bound)
+    token, expires = app.plans.issue(proposal.permit(caller()))
     return Change(
         action=proposal.action,
         preview=proposal.preview(),
@@ -158,6 +167,8 @@ async def applied(app: App, proposal: Proposal, plan: str, deed: Deed) -> Change
     op_id = begun(app, proposal, plan)
     effect = await deed.apply(app, proposal)
     app.journal.end(op_id, effect.done, effect.made)
+    if proposal.undoes and effect.done:
+        app.journal.undone(proposal.undoes, by=op_id)
     app.forget_counts()
     verified, note = await read_back(app, proposal, effect, deed.verify)
     skipped = [*proposal.skipped, *effect.refused]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ap_remote_mcp.journal import Before
+from ap_remote_mcp.policy.plans import Permit
 from ap_remote_mcp.results.items import item, minute
 from ap_remote_mcp.results.pages import Preview, Skipped
 
@@ -36,13 +37,24 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """What a person should see first: favourites, albums, clashes."""
     cost: int | None = None
     """Changes that are charged to the day's budget; one for each entry by default."""
+    undoes: str = ""
+    """The operation that is taken back."""
     undo_days: int | None = None
     """For how long the change can be taken back; ``None`` is as long as nothing else changes it."""
 
     @property
-    def versions(self) -> dict[str, int]:
-        """What a plan is bound to."""
-        return {entry.id: entry.version for entry in self.entries}
+    def arguments(self) -> dict[str, Any]:
+        """What a plan is bound to beside the entries, and the journal keeps."""
+        return {**self.bound, "undoes": self.undoes} if self.undoes else self.bound
+
+    def permit(self, who: str) -> Permit:
+        """Return what a plan for it permits, to whom."""
+        return Permit(
+            action=self.action,
+            versions={entry.id: entry.version for entry in self.entries},
+            who=who,
+            bound=self.arguments,
+        )
 
     @property
     def before(self) -> list[Before]:

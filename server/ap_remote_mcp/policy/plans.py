@@ -1,7 +1,7 @@
 """Permissions to change exactly these entries, as they were when they were shown.
 
 A plan is handed out with a preview and must come back to be applied. It is bound to the action and its other
-arguments, the account, the caller, the ids in their order and their versions; it expires, dies with the process and can
+arguments, the account, the caller, the ids and their versions; it expires, dies with the process and can
 be used once.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,7 +17,19 @@ import msgspec
 from ap_remote_mcp.policy.seal import BrokenSealError, Seal, process_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+
+class Permit(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """What may be done, to what, by whom."""
+
+    action: str
+    versions: Mapping[str, int]
+    """The entries' ids, each with its version."""
+    who: str = ""
+    """The caller, to whom alone the plan is of use."""
+    bound: Mapping[str, Any] = {}
+    """The action's other arguments."""
 
 
 class _Plan(msgspec.Struct, frozen=True, array_like=True):
@@ -44,57 +57,32 @@ class Plans:
         self._clock = clock
         self._used: dict[str, int] = {}
 
-    def issue(
-        self, action: str, versions: Mapping[str, int], *, who: str = "", bound: Mapping[str, Any] | None = None
-    ) -> tuple[str, float]:
-        """Return a plan for *action* on these ids, and the Unix time at which it expires.
-
-        Args:
-            action: what may be done.
-            versions: the entries' ids, each with its version.
-            who: the caller, to whom alone the plan is of use.
-            bound: the action's other arguments.
-        """
+    def issue(self, permit: Permit) -> tuple[str, float]:
+        """Return a plan for what is permitted, and the Unix time at which it expires."""
         expires = int(self._clock() + self._seconds)
-        plan = _Plan(action, self._digest(action, versions, who, bound), expires, secrets.token_urlsafe(9))
+        plan = _Plan(permit.action, self._digest(permit), expires, secrets.token_urlsafe(9))
         return self._seal.close(msgspec.json.encode(plan)), float(expires)
 
-    def check(
-        self,
-        token: str,
-        action: str,
-        versions: Mapping[str, int],
-        *,
-        who: str = "",
-        bound: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Make sure that *token* permits *action* on exactly these ids in these versions.
+    def check(self, token: str, permit: Permit) -> None:
+        """Make sure that *token* permits exactly this.
 
         Raises:
             PlanRefusedError: it does not.
         """
-        self._open(token, action, self._digest(action, versions, who, bound))
+        self._open(token, permit)
 
-    def use(
-        self,
-        token: str,
-        action: str,
-        versions: Mapping[str, int],
-        *,
-        who: str = "",
-        bound: Mapping[str, Any] | None = None,
-    ) -> None:
+    def use(self, token: str, permit: Permit) -> None:
         """Check *token* and make it worthless from now on.
 
         Raises:
             PlanRefusedError: as for :meth:`check`.
         """
-        plan = self._open(token, action, self._digest(action, versions, who, bound))
+        plan = self._open(token, permit)
         now = self._clock()
         self._used = {nonce: expires for nonce, expires in self._used.items() if expires > now}
         self._used[plan.nonce] = plan.expires
 
-    def _open(self, token: str, action: str, digest: str) -> _Plan:
+    def _open(self, token: str, permit: Permit) -> _Plan:
         try:
             plan = msgspec.json.decode(self._seal.open(token), type=_Plan)
         except (BrokenSealError, msgspec.DecodeError):
@@ -103,12 +91,11 @@ class Plans:
             raise PlanRefusedError("it has expired")
         if plan.nonce in self._used:
             raise PlanRefusedError("it was used already")
-        if plan.action != action:
+        if plan.action != permit.action:
             raise PlanRefusedError(f"it was made for {plan.action}")
-        if plan.digest != digest:
+        if plan.digest != self._digest(permit):
             raise PlanRefusedError("the ids or arguments differ from the preview's, or an entry changed since")
         return plan
 
-    def _digest(self, action: str, versions: Mapping[str, int], who: str, bound: Mapping[str, Any] | None) -> str:
-        everything = [self._account, who, action, list(versions.items()), sorted((bound or {}).items())]
-        return Seal(b"", "digest").close(msgspec.json.encode(everything))[:22]
+    def _digest(self, permit: Permit) -> str:
+        return Seal(b"", "digest").close(msgspec.json.encode([self._account, permit], order="sorted"))[:22]

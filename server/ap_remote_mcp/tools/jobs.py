@@ -42,7 +42,11 @@ async def handed_over(ctx: Context[App], kind: str, arguments: dict[str, Any]) -
 
 
 async def followed(ctx: Context[App], app: App, job_id: str, seconds: float) -> Job:
-    """Wait for a job, telling the client of its progress meanwhile, and return it as it is then."""
+    """Wait for a job, telling the client of its progress meanwhile, and return it as it is then.
+
+    Other calls have their turn in the meantime, one that stops the job among them.
+    """
+    app.turn.leave()
     who = caller()
     told = -1
     with anyio.move_on_after(seconds):

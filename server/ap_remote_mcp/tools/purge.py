@@ -42,7 +42,7 @@ async def ask_purge(ids: PurgedIds, plan: str, ctx: Context[App]) -> Typed | Eli
     with app.speaking():
         async with app.turn:
             proposal = await propose(app, ids=ids)
-    gate.permit(app, proposal, plan)
+    gate.check(app, proposal, plan)
     return Elicit(proposal.question, Typed)
 
 
@@ -64,7 +64,7 @@ async def photos_purge(
         )
     if not plan:
         return gate.previewed(app, proposal)
-    gate.permit(app, proposal, plan)
+    gate.check(app, proposal, plan)
     if not (isinstance(typed, AcceptedElicitation) and typed.data.count == len(proposal.entries)):
         gate.use(app, proposal, plan)
         raise CodedError(Code.DECLINED, "The person did not type the number")

@@ -53,6 +53,7 @@ async def photos_undo(
         if job.is_ended:
             raise CodedError(Code.BAD_ARGUMENT, f"The job is {job.state}", "Undo its op_id, if its result names one.")
         app.jobs.cancel(id, caller())
+        app.turn.leave()
         await app.jobs.wait(id, caller(), app.limits.stop_seconds)
         return Change(action="cancel", op_id=id, note="the job was told to stop; photos_job shows how far it came")
     return await change(ctx, plan, sure, partial(propose_undo, op_id=id), UNDOING)
@@ -77,7 +78,8 @@ async def propose_undo(app: App, *, op_id: str) -> Proposal:
         action="undo",
         entries=proposal.entries,
         skipped=proposal.skipped,
-        bound={**proposal.bound, "op_id": op_id, "inverse": proposal.action},
+        bound={**proposal.bound, "inverse": proposal.action},
+        undoes=op_id,
         question=proposal.question,
         cost=proposal.cost,
     )
@@ -85,10 +87,7 @@ async def propose_undo(app: App, *, op_id: str) -> Proposal:
 
 async def _apply(app: App, proposal: Proposal) -> Effect:
     inner = _inner(proposal)
-    effect = await _DEEDS[inner.action].apply(app, inner)
-    if effect.done:
-        app.journal.undone(str(proposal.bound["op_id"]), "photos_undo")
-    return effect
+    return await _DEEDS[inner.action].apply(app, inner)
 
 
 async def _verify(app: App, proposal: Proposal, effect: Effect) -> int:

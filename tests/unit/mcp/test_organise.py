@@ -64,7 +64,8 @@ async def test_pictures_move_and_come_back(hand, library):
     assert (back["done"], back["verified"]) == (2, 2)
     assert await at(library, "cat.jpg") == "Pictures/2023/cat.jpg"
     assert await at(library, "dog.jpg") == "Pictures/2022/dog.jpg"
-    assert "was taken back" in await hand.refused("photos_undo", id=moved["op_id"])
+    refused = await hand.refused("photos_undo", id=moved["op_id"])
+    assert f"taken back by {back['op_id']}" in refused
 
 
 async def test_a_folder_is_made_only_where_that_was_asked(hand, library):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import anyio
+import anyio.lowlevel
 
 from ap_remote.backends.memory import MemoryRemote
 from ap_remote.errors import UnavailableError
@@ -63,6 +66,28 @@ async def test_a_running_job_is_stopped_by_its_number(open_client, said):
     assert ended["state"] == "cancelled"
     assert said(again).startswith("[bad_argument] The job is cancelled")
     assert remote.synced == 0
+
+
+async def test_while_a_call_waits_for_its_job_others_have_their_turn_and_one_of_them_stops_it(open_client):
+    remote = Kept()
+    answers = []
+    async with open_client(remote, allow=frozenset({"trash"})) as client, anyio.create_task_group() as tasks:
+
+        async def wait():
+            answers.append((await client.call_tool("photos_sync", {})).structured_content)
+
+        tasks.start_soon(wait)
+        with anyio.fail_after(10):
+            while not (rows := await jobs_of(client)):
+                await anyio.lowlevel.checkpoint()
+            assert (await client.call_tool("photos_list", {})).structured_content["items"] == []
+            await client.call_tool("photos_undo", {"id": rows[0]["job_id"]})
+    assert [each["state"] for each in answers] == ["cancelled"]
+
+
+async def jobs_of(client):
+    (told,) = (await client.read_resource("photos://jobs")).contents
+    return json.loads(told.text)["jobs"]
 
 
 async def test_a_server_that_was_stopped_goes_on_with_its_job(open_client, tmp_path):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import anyio
+import msgspec
 import pytest
 from mcp.types import ElicitResult
 
 from ap_remote.errors import BatchError, OutcomeUnknownError
 from ap_remote.model import NodeId, Outcome, Status
 from ap_remote_mcp.policy.limits import Limits
-from ap_remote_mcp.policy.plans import PlanRefusedError, Plans
+from ap_remote_mcp.policy.plans import Permit, PlanRefusedError, Plans
 from ap_remote_mcp.server import build_server
 
 ALLOW = frozenset({"trash"})
@@ -130,15 +131,18 @@ async def test_a_plan_expires(open_client, library, said):
 def test_a_plan_is_bound_to_its_account_and_its_time():
     now = [1000.0]
     mine, other = (Plans(name, seconds=60, clock=lambda: now[0]) for name in ("home", "work"))
-    token, expires = mine.issue("trash", {"a": 1})
+    meant = Permit(action="trash", versions={"a": 1})
+    token, expires = mine.issue(meant)
     assert expires == 1060
-    mine.check(token, "trash", {"a": 1})
-    for plans, action, versions in ((other, "trash", {"a": 1}), (mine, "restore", {"a": 1}), (mine, "trash", {"a": 2})):
+    mine.check(token, meant)
+    with pytest.raises(PlanRefusedError):
+        other.check(token, meant)
+    for another in ({"action": "restore"}, {"versions": {"a": 2}}, {"who": "somebody"}, {"bound": {"to": "/"}}):
         with pytest.raises(PlanRefusedError):
-            plans.check(token, action, versions)
+            mine.check(token, msgspec.structs.replace(meant, **another))
     now[0] = 1060.0
     with pytest.raises(PlanRefusedError, match="expired"):
-        mine.check(token, "trash", {"a": 1})
+        mine.check(token, meant)
 
 
 async def test_the_person_is_asked_where_the_client_can_and_yes_is_yes(open_client, library, is_gone):
