@@ -118,7 +118,7 @@ class Tree:
         """Return the path a node has, or had before it was trashed."""
         if node.status is Status.TRASHED:
             # It would go back to its folder, wherever that is by now.
-            above = None if node.parent is None else self._nodes.get(node.parent.id)
+            above = node.parent
             return node.former_path if above is None else paths.join(self.path(above), node.name)
         names = []
         at: Node | None = node
@@ -270,6 +270,11 @@ class Tree:
             del self._nodes[each.id]
             for album in self._nodes.values():
                 album.members.pop(each.id, None)
+        for each in self._nodes.values():
+            left = [folder for folder in each.folders if folder.id in self._nodes]
+            if len(left) < len(each.folders):
+                each.parent, each.links = (left[0], left[1:]) if left else (None, [])
+                each.former_path = each.former_path if left else each.name  # nobody knows any more where it was
 
     def entry(self, node: Node, path: str | None = None) -> Entry:
         """Return the view of a node, at its own path or at the one that is given."""
@@ -353,8 +358,8 @@ class Tree:
         """Give a node that leaves the bin a place in the folders it was in."""
         living = [each for each in node.folders if each.id in self._nodes and each.status is Status.AVAILABLE]
         folder = living[0] if living else node.parent
-        if folder is None or folder.id not in self._nodes:
-            folder = self._folder_or_root(paths.split(node.former_path)[0])
+        if folder is None:
+            folder = self.root
         elif folder.status is Status.TRASHED:
             self._restore_alone(folder)
         node.name = _free_name(folder, node.name)
@@ -371,13 +376,6 @@ class Tree:
                 for each in top.taken_along:
                     each.trashed_with = top
         self._place(folder)
-
-    def _folder_or_root(self, path: str) -> Node:
-        """Return the folder to restore into; the root, where a file has taken the folder's place."""
-        try:
-            return self.folder_for(path, make=True)
-        except IsFileError:
-            return self.root
 
 
 def _lies_below(node: Node, folder: Node) -> bool:

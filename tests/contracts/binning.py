@@ -221,6 +221,15 @@ class Binning(Subject):
         with pytest.raises(NotFoundError):
             await remote.stat(NodeId(node_id))
 
+    async def test_what_outlives_its_folder_in_the_bin_has_its_name_left_and_comes_back_to_the_root(self, remote, seed):
+        node_id = await seed("box/a.txt", b"a")
+        await remote.trash("box/a.txt")
+        await remote.trash("box")
+        await remote.delete("box")
+        assert (await remote.stat(NodeId(node_id), fresh=True)).path == "a.txt"
+        await remote.restore("a.txt")
+        assert await content(remote.get("a.txt")) == b"a"
+
     @pytest.mark.parametrize("verb", ["restore", "delete"])
     async def test_one_bad_target_does_not_stop_the_others(self, remote, seed, verb):
         node_id = await seed("box/a.txt", b"a")

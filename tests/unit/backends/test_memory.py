@@ -173,14 +173,6 @@ class TestMemoryRemote(InMemory, RemoteContract, WordsContract):
             "box/deep/c.txt",
         ]
 
-    async def test_a_file_whose_folder_was_deleted_comes_back_to_its_path(self, remote):
-        remote.seed("box/a.txt", b"a")
-        await remote.trash("box/a.txt")
-        await remote.trash("box")
-        await remote.delete("box")
-        await remote.restore("box/a.txt")
-        assert remote.raw("box/a.txt") == b"a"
-
     @pytest.mark.parametrize(
         ("name", "first", "second"),
         [
