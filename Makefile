@@ -56,12 +56,9 @@ wheel: .venv/stamp ## Build the wheel and try it in a clean environment
 .PHONY: mcpb
 mcpb: .venv/stamp ## Build the bundle for hosts that open .mcpb files
 	rm -rf build/mcpb
-	mkdir -p build dist
-	cp -R packaging/mcpb build/mcpb
-	$(BIN)/uv build --quiet --wheel --out-dir build/mcpb/wheels
-	rm -f build/mcpb/wheels/.gitignore
-	$(BIN)/python -c 'import shutil; shutil.make_archive("dist/ap-remote", "zip", "build/mcpb")'
-	mv dist/ap-remote.zip dist/ap-remote.mcpb
+	mkdir -p dist
+	$(BIN)/uv build --quiet --wheel --out-dir build/mcpb
+	$(BIN)/python packaging/bundle.py build/mcpb/*.whl dist/ap-remote.mcpb
 
 build/interop-venv/stamp: tests/interop/requirements.txt .venv/stamp
 	test -x build/interop-venv/bin/python || $(PYTHON) -m venv build/interop-venv
