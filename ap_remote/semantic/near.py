@@ -1,8 +1,9 @@
 """Pictures that look the same though their bytes differ: encoded anew, made smaller, slightly edited.
 
-Every vector is compared with every other, tile by tile, in float32. Two pictures are near where their cosine reaches
-a threshold; a group holds pictures of which *each* is near to *each*, so that a chain of small steps (an afternoon of a
-camera on a tripod) is not one group. Nothing is removed here.
+Every vector is compared with every other, tile by tile, in float32; first by the few directions in which they differ
+most, which rules out nearly all pairs and never a near one (:class:`Shortened`). Two pictures are near where their
+cosine reaches a threshold; a group holds pictures of which *each* is near to *each*, so that a chain of small steps (an
+afternoon of a camera on a tripod) is not one group. Nothing is removed here.
 
 Vectors of what is shown cannot tell the next frame of a burst from a copy: with the offline encoder the same scene
 shifted by 3 % has a cosine of 0.971 to 0.999, the same file at JPEG quality 50 one of 0.985 to 1.000, at half its size
@@ -33,11 +34,17 @@ THRESHOLD: Final = 0.97
 BURST: Final = timedelta(hours=1)
 """Pictures of one size that were taken so close, yet not at the same moment, are frames and not copies (own choice)."""
 VECTORS: Final = 50_000
-"""Vectors that are compared at once: a quarter of a minute on two cores, at 512 dimensions."""
+"""Vectors that are compared at once, of 512 dimensions in some seconds of two cores, half a minute at the worst."""
 PAIRS: Final = 1_000_000
 """Near pairs that are kept: about 150 MB."""
 TILE: Final = 4096
 """Rows of a tile; its cosines take 64 MB."""
+SAMPLE: Final = 1024
+"""Rows by which it is judged how short the vectors may be."""
+_FEW: Final = 0.001
+"""The share of pairs that may be left to be compared as a whole; beyond it nothing is won (own choice)."""
+_SLACK: Final = 1e-3
+"""More than float32 may err here: the length of a rest is a root, and errs by the root of what its square errs."""
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _REASONS: Final = (
@@ -90,6 +97,43 @@ class Frames(NamedTuple):
         return frames
 
 
+class Shortened(NamedTuple):
+    """Unit vectors in the directions in which they differ most, and how long the rest of each is.
+
+    By Cauchy and Schwarz the rests of two vectors add no more to their cosine than the product of their lengths, so
+    that the cosine of two shortened vectors is never below that of the whole ones.
+    """
+
+    rows: NDArray[np.float32]
+    """``[n, k + 1]``."""
+
+    @classmethod
+    def of(cls, unit: NDArray[np.float32], threshold: float) -> Shortened | None:
+        """Return the shortest vectors that rule out nearly all pairs; ``None`` where none would be worth it."""
+        import numpy as np
+
+        count, dims = unit.shape
+        sample = unit[:: max(1, count // SAMPLE)][:SAMPLE]
+        if len(sample) < SAMPLE:
+            return None
+        # The covariance of all rows: those of a sample alone would miss what few pictures show.
+        _, axes = np.linalg.eigh(unit.T @ unit)
+        turned = sample @ axes[:, ::-1]
+        for kept in (dims // 16, dims // 8, dims // 4):
+            short = _short(sample, turned[:, :kept])
+            if np.count_nonzero(short @ short.T >= threshold - _SLACK) <= len(sample) * (1 + _FEW * len(sample)):
+                return cls(_short(unit, unit @ np.ascontiguousarray(axes[:, ::-1][:, :kept])))
+        return None
+
+
+def _short(unit: NDArray[np.float32], projected: NDArray[np.float32]) -> NDArray[np.float32]:
+    import numpy as np
+
+    whole, part = (np.einsum("nd,nd->n", rows, rows) for rows in (unit, projected))
+    rest = np.sqrt(np.maximum(whole - part, 0))
+    return np.concatenate([projected, rest[:, None]], axis=1)
+
+
 class NearFinder:
     """Finds groups, and remembers the last answer: the pages of one answer are asked for one after another."""
 
@@ -127,10 +171,11 @@ async def find_near(
         raise LimitError(f"{len(vectors)} pictures are too many to compare all with all; at most {VECTORS}")
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    short = await asyncio.to_thread(Shortened.of, unit, threshold)
     found: list[NDArray[np.float64]] = []
     total = 0
     for first, second in _tiles(len(unit), tile):
-        pairs = await asyncio.to_thread(_pairs, unit, first, second, threshold)
+        pairs = await asyncio.to_thread(_pairs, unit, short, first, second, threshold)
         if frames is not None:
             pairs = pairs[~frames.apart(pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64))]
         total += len(pairs)
@@ -173,15 +218,33 @@ def _tiles(count: int, tile: int) -> Iterator[tuple[slice, slice]]:
                 yield slice(first, first + tile), slice(second, second + tile)
 
 
-def _pairs(unit: NDArray[np.float32], first: slice, second: slice, threshold: float) -> NDArray[np.float64]:
+def _pairs(
+    unit: NDArray[np.float32], short: Shortened | None, first: slice, second: slice, threshold: float
+) -> NDArray[np.float64]:
     """Return ``[pairs, 3]``: two rows, the lower first, and their cosine."""
     import numpy as np
 
-    cosines = unit[first] @ unit[second].T
+    if short is not None:
+        left, right = _above(short.rows[first] @ short.rows[second].T, first, second, threshold - _SLACK)
+        if len(left) <= _FEW * TILE * TILE:
+            cosines = np.einsum("nd,nd->n", unit[left], unit[right])
+            near = cosines >= threshold
+            return np.stack([left[near], right[near], cosines[near]], axis=1).astype(np.float64)
+    whole = unit[first] @ unit[second].T
+    left, right = _above(whole, first, second, threshold)
+    return np.stack([left, right, whole[left - first.start, right - second.start]], axis=1).astype(np.float64)
+
+
+def _above(
+    cosines: NDArray[np.float32], first: slice, second: slice, threshold: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows of the pairs of a tile that reach a threshold, the lower first, each pair once."""
+    import numpy as np
+
     left, right = np.divmod(np.flatnonzero(cosines >= threshold), cosines.shape[1])
-    kept = left + first.start < right + second.start
-    left, right = left[kept], right[kept]
-    return np.stack([left + first.start, right + second.start, cosines[left, right]], axis=1).astype(np.float64)
+    left, right = left + first.start, right + second.start
+    kept = left < right
+    return left[kept], right[kept]
 
 
 def _linked(pairs: NDArray[np.float64]) -> tuple[tuple[int, ...], ...]:

@@ -14,27 +14,28 @@ import os
 import stat
 import urllib.request
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 import anyio.to_thread
 import jwt
 import msgspec
 from mcp.server.auth.provider import AccessToken
-from mcp.server.auth.routes import create_protected_resource_routes
+from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import AnyHttpUrl
+from starlette.middleware import Middleware
 
 from ap_remote.errors import ConfigError
 from ap_remote_mcp.policy.abilities import Ability
+from ap_remote_mcp.policy.stepup import StepUp
 from ap_remote_mcp.principal import READ, scope_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from mcp.server import MCPServer
     from mcp.server.auth.provider import TokenVerifier
     from starlette.applications import Starlette
 
@@ -52,6 +53,22 @@ _PATIENCE: Final = 10.0
 _LEEWAY: Final = 30
 """Seconds by which the issuer's clock may differ."""
 _LOCAL: Final = ("127.0.0.1", "localhost", "[::1]")
+_PATH: Final = "/mcp"
+
+
+class Scoped(Protocol):
+    """A server that can say which scopes its tools need."""
+
+    @property
+    def scopes(self) -> Mapping[str, tuple[str, ...]]:
+        """By the name of a tool that changes something: of which scopes a token needs one."""
+        ...
+
+    def streamable_http_app(
+        self, *, streamable_http_path: str, host: str, transport_security: TransportSecuritySettings | None
+    ) -> Starlette:
+        """Return what speaks the protocol over HTTP."""
+        ...
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,9 +93,9 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
             origins += [f"https://{each}", f"https://{each}:*"]
         return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
 
-    def app(self, server: MCPServer[Any]) -> Starlette:
+    def app(self, server: Scoped) -> Starlette:
         """Return the HTTP application of a server that was built with this access."""
-        made = server.streamable_http_app(host=self.host, transport_security=self.security)
+        made = server.streamable_http_app(streamable_http_path=_PATH, host=self.host, transport_security=self.security)
         if self.auth is not None and self.auth.resource_server_url is not None:
             # The SDK's own page names only what every token needs, so that clients would ask for no more.
             page = create_protected_resource_routes(
@@ -88,6 +105,10 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
                 resource_name="ap-remote",
             )
             made.router.routes[:0] = page
+            metadata = str(build_resource_metadata_url(self.auth.resource_server_url))
+            made.user_middleware.append(
+                Middleware(StepUp, path=_PATH, base=READ, scopes=server.scopes, metadata=metadata)
+            )
         return made
 
 

@@ -164,10 +164,17 @@ class Jobs:
         return self._launch(record, self._lock(record.job_id))
 
     def get(self, job_id: str, who: str) -> JobRecord | None:
-        """Return a job of this caller; somebody else's is as unknown as one that never was."""
+        """Return a job of this caller; somebody else's is as unknown as one that never was.
+
+        One that another process left unfinished, and that nobody has taken up since, is taken up.
+        """
         running = self._running.get(job_id)
         record = running.record if running is not None else self._ended.get(job_id) or self._read(job_id)
-        return record if record is not None and record.who == who else None
+        if record is None or record.who != who:
+            return None
+        if running is None and not record.is_ended and self._tasks is not None:
+            record = self._take_up(record)
+        return record
 
     def running(self, job_id: str, who: str) -> Running | None:
         """Return a job of this caller that runs here."""
@@ -194,6 +201,11 @@ class Jobs:
         known = {each.job_id: each for each in self._records()} | self._ended
         known |= {key: each.record for key, each in self._running.items()}
         return sorted((each for each in known.values() if each.who == who), key=lambda each: -each.begun)
+
+    def unfinished(self) -> list[Mapping[str, Any]]:
+        """Return the arguments of everybody's jobs that have not ended; for the server itself, not for callers."""
+        records = [*self._records(), *(each.record for each in self._running.values())]
+        return [each.arguments for each in records if not each.is_ended]
 
     def write(self, record: JobRecord) -> None:
         """Keep a record, and say so to whoever wants to hear of it."""
@@ -248,27 +260,27 @@ class Jobs:
             if lock is not None:
                 lock.release()
 
-    def _take_up(self, record: JobRecord) -> None:
+    def _take_up(self, record: JobRecord) -> JobRecord:
+        """Go on with a job that nobody does, if it can be gone on with; return it as it is then."""
         if record.is_ended or record.job_id in self._running:
-            return
+            return record
         try:
             lock = self._lock(record.job_id)
         except Timeout:
-            return  # another process runs it
+            return record  # another process runs it
+        # The one that had the lock may have come further, or to the end, since the record was read.
+        record = self._read(record.job_id) or record
         kind = self._kinds.get(record.kind)
-        if kind is not None and kind.resumes:
-            self._launch(record, lock)
-            return
-        if kind is None:
-            # It is not this server's to do, nor to give up: it was not allowed to.
-            if lock is not None:
-                lock.release()
-            return
-        record.state, record.ended = "interrupted", self.clock()
-        record.note = "the server was stopped while it ran"
-        self.write(record)
+        if not record.is_ended and kind is not None and kind.resumes:
+            return self._launch(record, lock).record
+        if not record.is_ended and kind is not None:
+            record.state, record.ended = "interrupted", self.clock()
+            record.note = "the server was stopped while it ran"
+            self.write(record)
+        # A kind that is not known here is not this server's to do, nor to give up: it was not allowed to.
         if lock is not None:
             lock.release()
+        return record
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
@@ -313,3 +325,9 @@ class Jobs:
             if record.is_ended and record.ended < horizon:
                 self._file(record.job_id).unlink(missing_ok=True)
                 (self._file(record.job_id).with_name(f"{record.job_id}.lock")).unlink(missing_ok=True)
+        if self._folder is None or not self._folder.is_dir():
+            return
+        for file in sorted(self._folder.glob("*.lock")):
+            # Of a process that was killed before it wrote the record. It is young where one is about to be written.
+            if not self._file(file.stem).exists() and file.lstat().st_mtime < horizon:
+                file.unlink(missing_ok=True)

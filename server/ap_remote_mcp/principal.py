@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import quote
 
 from mcp.server.auth.middleware.auth_context import get_access_token
 
@@ -16,11 +17,15 @@ READ: Final = "photos:read"
 
 
 def caller() -> str:
-    """Return who makes the running request, as plans, jobs and the journal bind to it."""
+    """Return who makes the running request, as plans, jobs and the journal bind to it.
+
+    With a token it is ``client/subject``, either quoted and the slash always there: a client whose id has a slash, as
+    addresses have, is nobody else's client and person, and none is :data:`LOCAL`.
+    """
     token = get_access_token()
     if token is None:
         return LOCAL
-    return f"{token.client_id}/{token.subject}" if token.subject else token.client_id
+    return f"{quote(token.client_id, safe='')}/{quote(token.subject or '', safe='')}"
 
 
 def scope_of(ability: Ability | None) -> str:

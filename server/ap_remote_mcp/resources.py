@@ -129,13 +129,8 @@ def register(server: MCPServer[App], app: App) -> None:
         mime_type="application/json",
     )
     async def plan(plan_id: str, folder: str = "", cursor: str = "") -> str:
-        try:
-            with app.speaking():
-                return msgspec.json.encode(await plan_page(app, plan_id, folder, cursor)).decode()
-        except CodedError as exc:
-            if exc.code is Code.NOT_FOUND:
-                raise ResourceNotFoundError(str(exc)) from None
-            raise ResourceError(str(exc)) from exc
+        async with _reading(app):
+            return msgspec.json.encode(await plan_page(app, plan_id, folder, cursor)).decode()
 
     _library(server, app)
     _work(server, app)

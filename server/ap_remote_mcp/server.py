@@ -13,8 +13,10 @@ import sys
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio.to_thread
 from mcp.server import CacheHint, MCPServer
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, InputRequiredResult
@@ -23,22 +25,25 @@ from ap_remote import config
 from ap_remote.connect import connect, semantic_index, split_spec
 from ap_remote.errors import ConfigError, RemoteError
 from ap_remote_mcp import completions, prompts, resources
-from ap_remote_mcp.access import Access, access
+from ap_remote_mcp.changes.folderplans import sweep
 from ap_remote_mcp.context import AUDIT, App
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.policy.abilities import Ability, parse
 from ap_remote_mcp.policy.limits import Limits
 from ap_remote_mcp.policy.roots import Roots
 from ap_remote_mcp.policy.seal import kept_key
+from ap_remote_mcp.principal import scope_of
+from ap_remote_mcp.tools.bridge import StructTool
 from ap_remote_mcp.tools.catalogue import gate_of, offer_jobs, tools
 from ap_remote_mcp.tools.showing import gallery
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from ap_remote.config import Settings
     from ap_remote.remote.base import Remote
     from ap_remote.semantic import SemanticIndex
+    from ap_remote_mcp.access import Access
 
 NAME: Final = "ap-remote"
 INSTRUCTIONS: Final = """\
@@ -63,6 +68,9 @@ _KEPT_KEY: Final = "mcp-cursors.key"
 class PhotoServer(MCPServer[App]):
     """The SDK's server, which says of a tool that is not enabled how it would be."""
 
+    scopes: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """By the name of a tool that changes something: of which scopes a token needs one."""
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[App, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
@@ -86,7 +94,7 @@ def build_server(
     home: Path | None = None,
     roots: Roots | None = None,
     guard: Access | None = None,
-) -> MCPServer[App]:
+) -> PhotoServer:
     """Return a server over a remote; whoever made the remote closes it.
 
     Args:
@@ -119,17 +127,19 @@ def build_server(
     @asynccontextmanager
     async def lifespan(_: MCPServer[App]) -> AsyncIterator[App]:
         try:
+            await anyio.to_thread.run_sync(sweep, app)
             async with app.jobs.serving():
                 yield app
         finally:
             app.journal.close()
 
+    offered = tools(allowed)
     server = PhotoServer(
         NAME,
         title="Amazon Photos",
         version=version("ap-remote"),
         instructions=INSTRUCTIONS,
-        tools=tools(allowed),
+        tools=offered,
         lifespan=lifespan,
         log_level="WARNING",
         cache_hints={"tools/list": CacheHint(ttl_ms=_MINUTE, scope="public")},
@@ -139,6 +149,11 @@ def build_server(
         extensions=[gallery()],
         middleware=[resources.freshness],
     )
+    server.scopes = {
+        tool.name: tuple(map(scope_of, tool.abilities))
+        for tool in offered
+        if isinstance(tool, StructTool) and tool.abilities
+    }
     resources.register(server, app)
     prompts.register(server)
     completions.register(server, app)
@@ -178,6 +193,8 @@ def serve(
     AUDIT.setLevel(logging.INFO)  # changes are always on record; of the rest only warnings
     guard = None
     if http is not None:
+        from ap_remote_mcp.access import access
+
         guard = access(
             http,
             bearer_file=bearer_file,
@@ -212,7 +229,7 @@ async def _serve(
             await listen(server, guard)
 
 
-async def listen(server: MCPServer[App], guard: Access) -> None:
+async def listen(server: PhotoServer, guard: Access) -> None:
     """Serve HTTP until the process is told to stop."""
     import uvicorn
 

@@ -19,6 +19,11 @@ import pytest
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from mcp.client.auth.utils import (
+    extract_field_from_www_auth,
+    extract_resource_metadata_from_www_auth,
+    extract_scope_from_www_auth,
+)
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -225,20 +230,85 @@ async def test_a_scope_opens_the_tools_of_its_ability_and_no_others(issuer):
     async with photos(oauth_issuer=issuer.url, oauth_audience=AUDIENCE) as client:
         reader, tidier = issuer.token(), issuer.token("photos:read photos:trash")
         found = await call(client, reader, "photos_search")
-        refused = await call(client, reader, "photos_trash", ids=[client.cat])
-        not_undone = await call(client, reader, "photos_undo", id="x")
+        refused = await tried(client, reader, "photos_trash", ids=[client.cat])
+        not_undone = await tried(client, reader, "photos_undo", id="x")
         preview = await call(client, tidier, "photos_trash", ids=[client.cat])
-        still = await call(client, tidier, "photos_move", ids=[client.cat], to="Pictures")
-        purge = await call(client, tidier, "photos_purge", ids=[client.cat])
+        still = await tried(client, tidier, "photos_move", ids=[client.cat], to="Pictures")
+        purge = await tried(client, tidier, "photos_purge", ids=[client.cat])
         undo = await call(client, tidier, "photos_undo", id="x")
     assert len(found["structuredContent"]["items"]) == 1
-    assert refused["isError"]
-    assert refused["content"][0]["text"].startswith("[blocked] The token lacks the scope photos:trash.")
-    assert "photos:organise or photos:transfer or photos:trash" in not_undone["content"][0]["text"]
+    assert missing(refused) == "photos:read photos:trash"
+    assert missing(not_undone) == "photos:read photos:organise"
     assert preview["structuredContent"]["plan"]
-    assert "photos:organise" in still["content"][0]["text"]
-    assert "photos:purge" in purge["content"][0]["text"]
+    assert missing(still) == "photos:read photos:organise"
+    assert missing(purge) == "photos:read photos:purge"
     assert undo["content"][0]["text"].startswith("[not_found]"), "one of the scopes is enough"
+
+
+async def tried(client, token, name, **arguments):
+    return await ask(client, "tools/call", token, name=name, arguments=arguments)
+
+
+def missing(answer):
+    """Return the scopes that a refusal asks for, as the SDK's own client reads them."""
+    assert answer.status_code == 403
+    assert extract_field_from_www_auth(answer, "error") == "insufficient_scope"
+    page = "https://photos.example.org/.well-known/oauth-protected-resource/mcp"
+    assert extract_resource_metadata_from_www_auth(answer) == page
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
+    return extract_scope_from_www_auth(answer)
+
+
+async def test_a_token_without_reading_is_told_what_it_lacks_and_nothing_of_the_tools(issuer):
+    async with photos(oauth_issuer=issuer.url, oauth_audience=AUDIENCE) as client:
+        trash = issuer.token("photos:trash")
+        listed = await ask(client, "tools/list", trash)
+        called = await tried(client, trash, "photos_trash", ids=[client.cat])
+        nothing = await tried(client, issuer.token(""), "photos_purge", ids=[client.cat])
+        stream = await client.get("/mcp", headers=KINDS | {"Authorization": f"Bearer {trash}"})
+        page = await client.get(
+            "/.well-known/oauth-protected-resource/mcp", headers={"Authorization": f"Bearer {trash}"}
+        )
+    assert missing(listed) == missing(called) == missing(stream) == "photos:read"
+    assert missing(nothing) == "photos:read photos:purge"
+    assert page.status_code == 200
+
+
+async def test_the_tools_refuse_too_what_was_not_seen_before_them(issuer):
+    """A request so long that nobody looks into it before, and one in pieces: the former gets the tool's own error."""
+    async with photos(oauth_issuer=issuer.url, oauth_audience=AUDIENCE) as client:
+        reader = issuer.token()
+        long = await call(client, reader, "photos_trash", ids=[client.cat], reason="x" * 70_000)
+        undo = await call(client, reader, "photos_undo", id="x" * 70_000)
+        body = json.dumps(modern("tools/call", name="photos_trash", arguments={"ids": [client.cat]})).encode()
+
+        async def pieces():
+            for at in range(0, len(body), 40):
+                yield body[at : at + 40]
+
+        own = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "photos_trash"}
+        headers = KINDS | own | {"Authorization": f"Bearer {reader}"}
+        in_pieces = await client.post("/mcp", content=pieces(), headers=headers)
+        wanted = modern("tools/call", name="photos_search", arguments={})
+        body = json.dumps(wanted).encode()
+        whole = await client.post("/mcp", content=pieces(), headers=headers | {"Mcp-Name": "photos_search"})
+        odd = await client.post("/mcp", content=b"[" * 5000, headers=headers)
+    assert long["content"][0]["text"].startswith("[blocked] The token lacks the scope photos:trash.")
+    assert "photos:organise or photos:transfer or photos:trash" in undo["content"][0]["text"]
+    assert missing(in_pieces) == "photos:read photos:trash"
+    assert len(read(whole)["structuredContent"]["items"]) == 1, "what was looked into arrives whole"
+    assert odd.status_code == 400
+
+
+async def test_a_tool_that_is_not_allowed_asks_for_no_scope(issuer):
+    remote = MemoryRemote("home")
+    guard = access("127.0.0.1:0", oauth_issuer=issuer.url, oauth_audience=AUDIENCE)
+    server = build_server(remote, index=None, allow=frozenset({"trash"}), guard=guard)
+    async with listening(guard.app(server)) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        purge = await call(client, issuer.token(), "photos_purge", ids=["x"])
+        undo = await tried(client, issuer.token(), "photos_undo", id="x")
+    assert purge["content"][0]["text"].startswith("[read_only_mode]")
+    assert missing(undo) == "photos:read photos:trash"
 
 
 async def test_scopes_are_looked_at_in_sessions_too(issuer):
@@ -252,10 +322,14 @@ async def test_scopes_are_looked_at_in_sessions_too(issuer):
         await client.post("/mcp", json={"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=headers)
         wanted = {"name": "photos_trash", "arguments": {"ids": [client.cat]}}
         request = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": wanted}
-        refused = read(await client.post("/mcp", json=request, headers=headers))
-        stranger = headers | {"Authorization": f"Bearer {issuer.token(sub='eve', client_id='other')}"}
+        refused = await client.post("/mcp", json=request, headers=headers)
+        more = headers | {"Authorization": f"Bearer {issuer.token('photos:read photos:trash')}"}
+        stepped_up = read(await client.post("/mcp", json=request | {"id": 4}, headers=more))
+        scope = "photos:read photos:trash"
+        stranger = headers | {"Authorization": f"Bearer {issuer.token(scope, sub='eve', client_id='other')}"}
         stolen = await client.post("/mcp", json=request | {"id": 3}, headers=stranger)
-    assert "photos:trash" in refused["content"][0]["text"]
+    assert missing(refused) == "photos:read photos:trash"
+    assert stepped_up["structuredContent"]["preview"]["count"] == 1
     assert stolen.status_code == 404, "a session belongs to whoever opened it"
 
 

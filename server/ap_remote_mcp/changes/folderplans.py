@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ from ap_remote.organise.names import album_name
 from ap_remote.organise.plan import check_plan, make_plan
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.policy.seal import BrokenSealError
+from ap_remote_mcp.principal import caller
 from ap_remote_mcp.results.pages import FolderIdea, PlannedMember, PlannedMembers, Suggestions
 from ap_remote_mcp.results.text import clean
 
@@ -35,6 +37,12 @@ _PAGE: Final = 100
 _ROOM: Final = 2_000
 """JSON bytes kept for what stands beside the folders."""
 _NEW: Final = "photos_suggest_folders makes one."
+_OWNER: Final = "who"
+"""The parameter of a plan that names the caller whose it is."""
+_KEPT: Final = 30 * 86_400.0
+"""Seconds for which a plan waits to be applied (own choice)."""
+
+_log: Final = logging.getLogger(__name__)
 
 
 class _Place(msgspec.Struct, frozen=True, tag="plan"):
@@ -68,11 +76,11 @@ def journal_file(app: App, plan_id: str) -> Path:
     return plan_file(app, plan_id).with_suffix(".journal.jsonl")
 
 
-async def loaded(app: App, plan_id: str) -> Plan:
-    """Return a plan of this account.
+async def loaded(app: App, plan_id: str, who: str = "") -> Plan:
+    """Return a plan of this account that *who* may use, the caller by default.
 
     Raises:
-        CodedError: there is none of that id, it is another account's, or its file cannot be read.
+        CodedError: there is none of that id, it is another account's or caller's, or its file cannot be read.
     """
     file = plan_file(app, plan_id)
     if not file.is_file():
@@ -81,9 +89,43 @@ async def loaded(app: App, plan_id: str) -> Plan:
         plan = await anyio.to_thread.run_sync(load_plan, file)
     except PlanError as exc:
         raise CodedError(Code.PLAN_STALE, "The plan's file cannot be read", _NEW) from exc
-    if plan.account != app.remote.name:
+    if plan.account != app.remote.name or plan.parameters.get(_OWNER, "") not in ("", who or caller()):
         raise _unknown()
     return plan
+
+
+def owned(plan: Plan, who: str) -> Plan:
+    """Return a plan as its caller's own: others find none of that id. One of ``ap organise`` is nobody's."""
+    return make_plan(
+        account=plan.account,
+        by=plan.by,
+        parameters={**plan.parameters, _OWNER: who},
+        folders=plan.folders,
+        unassigned=plan.unassigned,
+        created=plan.created,
+    )
+
+
+def sweep(app: App) -> None:
+    """Take away plans of this server that nobody applied in a month.
+
+    Only its own: those of ``ap organise`` are files that a person may be editing, and ``ap organise`` removes none.
+    """
+    if app.home is None or not (home := plans_home(app)).is_dir():
+        return
+    horizon = app.clock() - _KEPT
+    unfinished = {str(each.get("plan", "")) for each in app.jobs.unfinished()}
+    for file in sorted(home.glob("*.json")):
+        if not _ID.fullmatch(file.stem) or file.stem in unfinished or any(home.glob(f"{file.stem}.journal*")):
+            continue  # a plan with a journal is finished, taken back and explained by both
+        try:
+            if file.stat().st_mtime >= horizon:
+                continue
+            plan = load_plan(file)
+            if _OWNER in plan.parameters and plan.account == app.remote.name:
+                file.unlink(missing_ok=True)
+        except (OSError, PlanError) as exc:
+            _log.warning("the plan %s stays: %s", file.name, type(exc).__name__)
 
 
 def named_in(path: str) -> tuple[str, str] | None:

@@ -25,6 +25,7 @@ from ap_remote_mcp.changes.folderplans import (
     chosen,
     journal_file,
     loaded,
+    owned,
     part,
     place_of,
     plan_file,
@@ -105,9 +106,10 @@ async def photos_suggest_folders(
 
 async def suggest_folders(app: App, job: Running) -> dict[str, Any]:
     """Make a plan and keep it; called again, it makes the same or what the library then suggests."""
-    plan = await organise.propose(
+    found = await organise.propose(
         app.remote, app.index, progress=lambda done, total: job.report(done, total or 0, "people"), **job.arguments
     )
+    plan = owned(found, job.record.who)
     if plan.folders:
         await anyio.to_thread.run_sync(organise.save_plan, plan, plan_file(app, plan.id))
     return dict(msgspec.to_builtins(suggested(app, plan)))
@@ -292,7 +294,7 @@ async def _without_made(app: App, plan: organise.Plan) -> tuple[organise.Plan, t
 
 async def apply_folders(app: App, job: Running) -> dict[str, Any]:
     """Make the albums; called again after a restart, it finishes what is left, by the plan's own journal."""
-    plan = await loaded(app, str(job.arguments["plan"]))
+    plan = await loaded(app, str(job.arguments["plan"]), job.record.who)
     journal = journal_file(app, plan.id)
     told = await anyio.to_thread.run_sync(organise.read_journal, journal)
     if told is None or not told.ended:

@@ -185,6 +185,10 @@ class Landing:
         finally:
             os.close(file)
 
+    def manifest_sha256(self) -> str:
+        """Return the digest of the manifest; ``""`` where it has no line yet."""
+        return self.sha256(self.manifest) if self._lines >= 0 else ""
+
     def remove(self, name: str) -> None:
         """Take away a file that was settled and could not be noted."""
         os.unlink(name, dir_fd=self._folder)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 DOWNLOAD: Final = "download"
 WEB_PX: Final = 2048
 """Pixels of the longer side of a picture for the web."""
+State = Literal["downloaded", "already_there", "failed"]
 ONLY_JPEG: Final = "its position can only be removed from a JPEG; take size=web, which has none"
 _WEB_BYTES: Final = 4_000_000
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -49,8 +50,9 @@ class Saved(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What became of one item; ``gps`` is ``removed``, or ``none`` where there was no position."""
 
     id: str
-    state: Literal["downloaded", "already_there", "failed"]
+    state: State
     file: str = ""
+    sha256: str = ""
     gps: str = ""
     why: str = ""
 
@@ -101,7 +103,7 @@ class Saving:
         for node_id in self._ids:
             if node_id in noted:
                 line = noted[node_id]
-                outcome = Saved(id=node_id, state="downloaded", file=line.file, gps=line.gps)
+                outcome = Saved(id=node_id, state="downloaded", file=line.file, sha256=line.sha256, gps=line.gps)
             elif over:
                 outcome = Saved(id=node_id, state="failed", why=over)
             else:
@@ -112,7 +114,7 @@ class Saving:
 
     def end(self) -> None:
         """Write the journal and the result."""
-        self._tell()
+        self._tell(ended=True)
         op_id = str(self._job.arguments["op_id"])
         done = [each.id for each in self._outcomes.values() if each.state != "failed"]
         self._app.journal.end(op_id, done)
@@ -157,9 +159,9 @@ class Saving:
             gps = "removed" if stripped.had else "none"
             await self._write(stripped.data)
         else:
-            name = await anyio.to_thread.run_sync(self._standing, wanted, entry)
-            if name:
-                return Saved(id=entry.id, state="already_there", file=name)
+            standing = await anyio.to_thread.run_sync(self._standing, wanted, entry)
+            if standing is not None:
+                return standing
             await self._fetch(entry)
         return await anyio.to_thread.run_sync(self._settle, entry, wanted, gps)
 
@@ -174,13 +176,14 @@ class Saving:
                 name = f"{entry.id}_{name}"
         return portable(name)
 
-    def _standing(self, wanted: str, entry: Entry) -> str:
-        """Return the name of the same file if it is there, and see to its line in the manifest."""
+    def _standing(self, wanted: str, entry: Entry) -> Saved | None:
+        """Return the same file if it is there, and see to its line in the manifest."""
         name = self._landing.standing(wanted, entry.size, entry.md5) if entry.md5 else ""
-        if name:
-            digest = self._landing.sha256(name)
-            self._landing.note(self._line(entry, name, entry.size, digest, ""))
-        return name
+        if not name:
+            return None
+        digest = self._landing.sha256(name)
+        self._landing.note(self._line(entry, name, entry.size, digest, ""))
+        return Saved(id=entry.id, state="already_there", file=name, sha256=digest)
 
     def _settle(self, entry: Entry, wanted: str, gps: str) -> Saved:
         """Name the file and note it. One that cannot be noted is taken away again, lest it be fetched twice."""
@@ -191,7 +194,8 @@ class Saving:
             if not was_there:
                 self._landing.remove(name)
             raise
-        return Saved(id=entry.id, state="already_there" if was_there else "downloaded", file=name, gps=gps)
+        state: State = "already_there" if was_there else "downloaded"
+        return Saved(id=entry.id, state=state, file=name, sha256=digest, gps=gps)
 
     @staticmethod
     def _line(entry: Entry, name: str, size: int, digest: str, gps: str) -> Line:
@@ -247,10 +251,16 @@ class Saving:
     async def _write(self, data: bytes) -> None:
         await anyio.to_thread.run_sync(lambda: self._landing.begin().write(data))
 
-    def _tell(self) -> None:
+    def _tell(self, *, ended: bool = False) -> None:
+        """Say what became of the items so far: each with its sha256, or the manifest's where they are too many."""
         states = [each.state for each in self._outcomes.values()]
         failed_first = sorted(self._outcomes.values(), key=lambda each: each.state != "failed")
-        shown, left = within(failed_first, self._app.limits.result_bytes // 2)
+        room = self._app.limits.result_bytes // 2
+        shown, left = within(failed_first, room)
+        digest = ""
+        if left:
+            shown, left = within([msgspec.structs.replace(each, sha256="") for each in failed_first], room)
+            digest = self._landing.manifest_sha256() if ended else ""
         told: dict[str, Any] = {
             state: states.count(state) for state in ("downloaded", "already_there", "failed") if state in states
         }
@@ -259,6 +269,7 @@ class Saving:
             "op_id": self._job.arguments["op_id"],
             "to": clean(folder, 200),
             "manifest": clean(f"{folder}/{self._landing.manifest}", 250),
+            **({"manifest_sha256": digest} if digest else {}),
             **told,
             "files": msgspec.to_builtins(shown),
             **({"left_out": left} if left else {}),

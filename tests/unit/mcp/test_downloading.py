@@ -120,6 +120,10 @@ def manifest(place, answer):
     return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 
 
+def sha256(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def names_in(folder):
     return sorted(each.name for each in folder.iterdir())
 
@@ -141,9 +145,10 @@ async def test_originals_arrive_whole_with_a_manifest(open_server, remote, place
     assert job["result"]["to"] == "root1/Export/2023"
     assert job["result"]["downloaded"] == 2
     assert job["result"]["files"] == [
-        {"id": ids[0], "state": "downloaded", "file": "a.jpg"},
-        {"id": ids[1], "state": "downloaded", "file": "notes.txt"},
+        {"id": each, "state": "downloaded", "file": name, "sha256": sha256(folder / name)}
+        for each, name in zip(ids, ("a.jpg", "notes.txt"), strict=True)
     ]
+    assert "manifest_sha256" not in job["result"]
     assert manifest(place, answer) == [
         {
             "id": each,
@@ -156,6 +161,28 @@ async def test_originals_arrive_whole_with_a_manifest(open_server, remote, place
     ]
     assert pictures(folder) == ["a.jpg", "notes.txt"], "nothing else is left"
     assert CANARY not in str(answer)
+
+
+async def test_files_whose_digests_are_too_many_for_an_answer_are_told_by_the_manifests_own(open_server, remote, place):
+    ids = list(remote.ids.values())
+    async with open_server(limits=Limits(result_bytes=800)) as client:
+        answer = await call(client, ids=ids, to="in")
+        again = await call(client, ids=ids, to="in")
+        job = await call(client, "photos_job", job_id=answer["job"]["job_id"])
+    result = answer["job"]["result"]
+    assert result["downloaded"] == 4
+    assert result["files"]
+    assert not any("sha256" in each for each in result["files"])
+    assert len(result["files"]) + result.get("left_out", 0) == 4
+    assert result["manifest_sha256"] == sha256(place / result["manifest"].removeprefix("root1/"))
+    assert job["result"] == result
+    assert len(json.dumps(result["files"], separators=(",", ":"))) <= 400
+    later = again["job"]["result"]
+    assert later["already_there"] == 4
+    assert later["manifest_sha256"] == sha256(place / later["manifest"].removeprefix("root1/"))
+    assert {line["file"]: line["sha256"] for line in manifest(place, answer)} == {
+        name: sha256(place / "in" / name) for name in remote.ids
+    }
 
 
 ESCAPES = [
@@ -389,6 +416,8 @@ async def test_a_server_that_was_killed_in_the_middle_goes_on_by_the_manifest(op
         job = await ended(client, job_id)
     assert job["result"]["downloaded"] == 3
     assert remote.got == ["a.jpg", "b.jpg", "b.jpg", "c.jpg"], "the first was not fetched again"
+    told = {each["file"]: each["sha256"] for each in job["result"]["files"]}
+    assert told == {file: sha256(place / "in" / file) for file in remote.ids if file != "notes.txt"}
     assert names_in(place / "in") == ["a.jpg", "b.jpg", "c.jpg", name]
     lines = [json.loads(line) for line in (place / "in" / name).read_text().splitlines()]
     assert [line["id"] for line in lines] == ids

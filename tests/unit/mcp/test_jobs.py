@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import anyio
 import msgspec
 import pytest
@@ -87,6 +90,53 @@ async def test_a_new_server_takes_up_what_the_last_one_left(tmp_path):
         second.may.release()
         assert (await again.wait(job_id, "local", 5)).state == "done"
     assert (first.did, second.did) == ([0], [1, 2])
+
+
+async def test_a_server_that_runs_already_takes_up_a_job_whose_server_is_gone_when_it_is_asked_for(tmp_path):
+    first, second = Counting(), Counting()
+    mine, theirs = jobs(tmp_path, first), jobs(tmp_path, second)
+    async with theirs.serving():
+        async with mine.serving():
+            job_id = mine.start("count", "local", {}).record.job_id
+            first.may.release()
+            while not first.did:
+                await anyio.lowlevel.checkpoint()
+            assert theirs.get(job_id, "local").done == 1
+            assert theirs.running(job_id, "local") is None, "its own server is at it"
+        assert theirs.get(job_id, "somebody else") is None
+        assert theirs.running(job_id, "local") is None, "nobody asked who may"
+        second.may.release()
+        second.may.release()
+        assert theirs.get(job_id, "local").state == "running"
+        assert (await theirs.wait(job_id, "local", 5)).state == "done"
+    assert (first.did, second.did) == ([0], [1, 2])
+
+
+async def test_a_job_that_ended_while_its_record_was_read_is_not_done_again(tmp_path):
+    work, other = Counting(1), Counting(1)
+    mine, theirs = jobs(tmp_path, work), jobs(tmp_path, other)
+    async with theirs.serving(), mine.serving():
+        job_id = mine.start("count", "local", {}).record.job_id
+        old = theirs.get(job_id, "local")
+        work.may.release()
+        await mine.wait(job_id, "local", 5)
+        other.may.release()
+        assert old.state == "running"
+        assert theirs._take_up(old).state == "done"
+        assert theirs.running(job_id, "local") is None
+    assert (work.did, other.did) == ([0], [])
+
+
+async def test_locks_without_a_job_go_when_they_are_old_and_no_others(tmp_path):
+    now = time.time()
+    for name, age in (("a" * 32, 8), ("b" * 32, 6), ("c" * 32, 8)):
+        (tmp_path / f"{name}.lock").touch()
+        os.utime(tmp_path / f"{name}.lock", (now - age * 86_400,) * 2)
+    record = JobRecord(job_id="c" * 32, kind="count", who="x", begun=now, arguments={}, state="done", ended=now)
+    (tmp_path / f"{'c' * 32}.job.json").write_bytes(msgspec.json.encode(record))
+    async with jobs(tmp_path, Counting(), now=lambda: now).serving():
+        pass
+    assert sorted(each.name[0] for each in tmp_path.glob("*.lock")) == ["b", "c"]
 
 
 async def test_work_that_cannot_be_taken_up_is_called_interrupted(tmp_path):

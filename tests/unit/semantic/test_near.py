@@ -141,3 +141,56 @@ def test_the_one_to_keep_is_the_favourite_then_the_largest_then_the_first():
     assert ranked([entry("x"), entry("y")])[1] == "its path sorts first"
     late = entry("a", created=NOON + timedelta(days=1))
     assert [each.name for each in ranked([late, entry("b", created=NOON)])[0]] == ["b", "a"]
+
+
+def planted(rows, dims, *, rank, copies, seed):
+    """Vectors in a cone, of which few directions say most, as encoders make them; some are nearly others."""
+    random = np.random.default_rng(seed)
+    weights = np.ones(dims)
+    weights[rank:] = 0.05
+    vectors = random.normal(size=(rows, dims)) * weights
+    vectors[:, 0] += 2
+    vectors[:copies] = vectors[copies : 2 * copies] + random.normal(size=(copies, dims)) * weights * 0.1
+    vectors[-1] = 0
+    return vectors.astype(np.float32)
+
+
+@pytest.mark.parametrize("threshold", [0.8, 0.9, 0.97, 0.999])
+@pytest.mark.parametrize("rank", [4, 60, 128])
+async def test_shortened_vectors_lose_no_pair(monkeypatch, rank, threshold):
+    vectors = planted(1500, 128, rank=rank, copies=200, seed=rank)
+    shortened = await find_near(vectors, threshold=threshold, tile=400)
+    monkeypatch.setattr(near.Shortened, "of", lambda unit, threshold: None)
+    whole = await find_near(vectors, threshold=threshold, tile=400)
+    assert shortened.groups == whole.groups
+    assert shortened.pairs == whole.pairs
+    assert shortened.least == pytest.approx(whole.least, abs=1e-3)
+
+
+@pytest.mark.parametrize("kept", [1, 8, 127])
+def test_a_shortened_pair_is_never_less_near_than_the_whole_one(kept):
+    vectors = planted(300, 128, rank=60, copies=30, seed=kept)
+    unit = vectors[:-1] / np.linalg.norm(vectors[:-1], axis=1, keepdims=True)
+    _, axes = np.linalg.eigh(unit.T @ unit)
+    short = near._short(unit, unit @ axes[:, ::-1][:, :kept])
+    assert (short @ short.T >= unit @ unit.T - near._SLACK).all()
+    assert np.linalg.norm(short, axis=1) == pytest.approx(1, abs=1e-4)
+
+
+def test_vectors_are_shortened_where_that_rules_out_nearly_all_and_else_left_whole():
+    vectors = planted(2000, 128, rank=60, copies=100, seed=1)[:-1]
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    short = near.Shortened.of(unit, 0.97)
+    assert short is not None
+    assert short.rows.shape[1] <= 33
+    assert near.Shortened.of(unit, 0.0) is None, "all are near"
+    assert near.Shortened.of(unit[:100], 0.97) is None, "too few to be worth it"
+
+
+async def test_a_tile_of_which_too_much_is_left_is_compared_as_a_whole(monkeypatch):
+    vectors = planted(1500, 128, rank=60, copies=200, seed=5)
+    usual = await find_near(vectors)
+    monkeypatch.setattr(near, "_FEW", 1e-9)
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    monkeypatch.setattr(near.Shortened, "of", lambda rows, threshold: near.Shortened(near._short(rows, rows[:, :4])))
+    assert (await find_near(unit)).groups == usual.groups
