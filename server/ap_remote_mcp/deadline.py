@@ -34,8 +34,13 @@ class Deadline:
             _running.reset(token)
 
     def begin(self, seconds: float) -> None:
-        """Give the body of the tool its time."""
+        """Give the tool's own work its time."""
         self._begun = True
+        self._scope.deadline = anyio.current_time() + seconds
+
+    def ask(self, seconds: float) -> None:
+        """Give a person time: the work is done, and a question follows."""
+        self._begun = False
         self._scope.deadline = anyio.current_time() + seconds
 
     def late(self) -> CodedError:
@@ -50,6 +55,15 @@ class Deadline:
 def begin(seconds: float) -> None:
     """Give the body of the running call its time."""
     _running.get().begin(seconds)
+
+
+@contextmanager
+def preparing(seconds: float, question_seconds: float) -> Iterator[None]:
+    """Look at the library for a question: within a tool's time, and behind it a person's begins."""
+    running = _running.get()
+    running.begin(seconds)
+    yield
+    running.ask(question_seconds)
 
 
 def writing() -> None:

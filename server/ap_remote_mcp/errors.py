@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Final
-from unicodedata import category
+from unicodedata import category, name
 
 from mcp.server.mcpserver.exceptions import ToolError
 
@@ -16,7 +16,13 @@ from ap_remote import errors as remote
 _SHOWN: Final = 300
 """Characters of a sentence that may hold a name or an argument."""
 _IDS: Final = 10
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs"})
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"})
+_WITHOUT_WIDTH: Final = frozenset("\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f")
+"""Marks that Unicode lets be ignored; rows of them, or of selectors, can carry text that nobody sees."""
+_JOINER: Final = "\N{ZERO WIDTH JOINER}"
+_EMOJI_STYLE: Final = frozenset("\ufe0e\ufe0f")
+_STYLED: Final = frozenset({"So", "Sm", "Sk", "Nd", "Po", "Pd"})
+_PICTURED: Final = frozenset({"So", "Sk"})
 
 
 class Code(StrEnum):
@@ -62,9 +68,33 @@ NEXT: Final[dict[Code, str]] = {
 }
 
 
+def is_hidden(text: str, index: int) -> bool:
+    """Whether the character at *index* is unseen, or hides or reorders others.
+
+    A joiner between emoji and a selector behind what it selects are part of what is seen.
+    """
+    character = text[index]
+    before = text[index - 1] if index else ""
+    if character == _JOINER:
+        after = text[index + 1 : index + 2]
+        return not (_is_pictured(before) and _is_pictured(after))
+    if character in _EMOJI_STYLE:
+        return not before or category(before) not in _STYLED
+    if "\ufe00" <= character <= "\ufe0d" or "\U000e0100" <= character <= "\U000e01ef":
+        return not name(before or "a", "").startswith("CJK ")
+    return character in _WITHOUT_WIDTH or category(character) in _UNSEEN
+
+
+def _is_pictured(character: str) -> bool:
+    return character in _EMOJI_STYLE or (character != "" and category(character) in _PICTURED)
+
+
 def _plain(text: str) -> str:
     """Replace what hides or reorders text; a sentence may quote a name."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if category(each) in _UNSEEN and each != "\n" else each for each in text)
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if each != "\n" and is_hidden(text, index) else each
+        for index, each in enumerate(text)
+    )
 
 
 class CodedError(ToolError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from ap_remote.errors import OutcomeUnknownError, RemoteError
+from ap_remote.errors import OutcomeUnknownError, ProtocolError, RemoteError, UnavailableError
 from ap_remote_mcp.changes.proposal import Effect
 from ap_remote_mcp.deadline import writing
 from ap_remote_mcp.errors import coded
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ap_remote.model import Entry
 
 UNKNOWN = "sent, and no answer came: look with photos_get before anything else"
+_UNANSWERED = "[unavailable] no usable answer came: look with photos_get before you call again"
+"""A remote repeats what can be repeated without harm, and the last answer says nothing of the first attempt."""
 _NOT_TRIED = "not tried, since the one before has no known outcome"
 
 
@@ -39,6 +41,8 @@ async def each_one(entries: Iterable[Entry], act: Callable[[Entry], Awaitable[ob
         except OutcomeUnknownError:
             unknown = True
             refused.append(Skipped(id=entry.id, why=UNKNOWN))
+        except (UnavailableError, ProtocolError):
+            refused.append(Skipped(id=entry.id, why=_UNANSWERED))
         except RemoteError as exc:
             refused.append(Skipped(id=entry.id, why=str(coded(exc))))
         else:

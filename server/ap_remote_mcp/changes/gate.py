@@ -16,6 +16,7 @@ from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, Elicitati
 from pydantic import BaseModel, Field
 
 from ap_remote.errors import RemoteError
+from ap_remote_mcp import deadline
 from ap_remote_mcp.changes.proposal import Effect, Proposal
 from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
@@ -63,12 +64,22 @@ async def ask(ctx: Context[App], plan: str, propose: Propose) -> Sure | Elicit[S
     """Put the question of a proposal to the person, if there is a plan that permits it and somebody to ask."""
     if not plan or not can_ask(ctx):
         return Sure(confirm=False)
+    proposal = await asked_about(ctx, plan, propose)
+    return Elicit(proposal.question, Sure)
+
+
+async def asked_about(ctx: Context[App], plan: str, propose: Propose) -> Proposal:
+    """Return what a person is to be asked about, if the plan permits it. The turn is free while the person thinks.
+
+    Raises:
+        CodedError: it does not.
+    """
     app: App = ctx.request_context.lifespan_context
-    with app.speaking():
+    with app.speaking(), deadline.preparing(app.limits.call_seconds, app.limits.question_seconds):
         async with app.turn:
             proposal = await propose(app)
     check(app, proposal, plan)
-    return Elicit(proposal.question, Sure)
+    return proposal
 
 
 async def change(ctx: Context[App], plan: str, sure: ElicitationResult[Sure], propose: Propose, deed: Deed) -> Change:

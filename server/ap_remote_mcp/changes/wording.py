@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ap_remote.model import Entry
 
 _NAMED: Final = 3
+_MARKS: Final = dict.fromkeys(map(ord, '"“”„‟«»〝〞〟\uff02'), "'")
+"""Double quotation marks of any script."""
 
 
 def counted(entries: Sequence[Entry]) -> str:
@@ -27,8 +29,8 @@ def named(entries: Sequence[Entry]) -> str:
 
 
 def quoted(name: str, length: int = 40) -> str:
-    """Return a name as it may stand in a sentence."""
-    return f"“{clean(name, length)}”"
+    """Return a name as it may stand in a sentence; marks in it that could end the quotation are single ones."""
+    return f"“{clean(name, length).translate(_MARKS)}”"
 
 
 def sized(size: int) -> str:

@@ -6,32 +6,21 @@ value only, on one line, without characters that hide or reorder others, and sho
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Final
+
+from ap_remote_mcp.errors import is_hidden
 
 LIMIT: Final = 120
 """Characters of one cleaned string."""
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"})
 _JOINER: Final = "\N{ZERO WIDTH JOINER}"
 
 
 def clean(text: str, limit: int = LIMIT) -> str:
     """Return *text* with control, bidirectional and zero-width characters replaced, cut to *limit* characters."""
     head = text[: limit + 1]
-    shown = "".join(_REPLACEMENT if _hides(head, index) else each for index, each in enumerate(head))
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
-
-
-def _hides(text: str, index: int) -> bool:
-    """Whether the character at *index* is unseen; a joiner inside an emoji is part of what is seen."""
-    character = text[index]
-    if unicodedata.category(character) not in _UNSEEN:
-        return False
-    if character == _JOINER and 0 < index < len(text) - 1:
-        around = text[index - 1], text[index + 1]
-        return not all(unicodedata.category(each) in {"So", "Mn", "Sk"} for each in around)
-    return True
+    shown = "".join(_REPLACEMENT if is_hidden(head, index) else each for index, each in enumerate(head))
+    return shown if len(shown) <= limit else shown[: limit - 1].rstrip(_JOINER) + "…"
 
 
 def mask(account: str) -> str:

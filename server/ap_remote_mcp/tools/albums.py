@@ -5,20 +5,28 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
+import msgspec
 from mcp.server.mcpserver import Context, Elicit, ElicitationResult, Resolve
 from msgspec import Meta
 
-from ap_remote.errors import BatchError, UnsupportedError
+from ap_remote.errors import (
+    BatchError,
+    OutcomeUnknownError,
+    ProtocolError,
+    RemoteError,
+    UnavailableError,
+    UnsupportedError,
+)
 from ap_remote.model import NodeId, Status
 from ap_remote.remote.features import SupportsAlbums, SupportsFolders, SupportsPeople
 from ap_remote.remote.paths import ALBUMS_VIEW, check_name, join
-from ap_remote_mcp.changes.each import each_one
+from ap_remote_mcp.changes.each import UNKNOWN, each_one
 from ap_remote_mcp.changes.gate import Deed, Sure, ask, change
 from ap_remote_mcp.changes.proposal import Effect, Proposal, picked
 from ap_remote_mcp.changes.wording import counted, named, quoted
 from ap_remote_mcp.context import App
 from ap_remote_mcp.deadline import writing
-from ap_remote_mcp.errors import Code, CodedError
+from ap_remote_mcp.errors import Code, CodedError, coded
 from ap_remote_mcp.policy.limits import MAX_CHANGE
 from ap_remote_mcp.results.pages import Change, Skipped
 from ap_remote_mcp.tools.listing import album_named
@@ -110,24 +118,51 @@ async def _apply_album(app: App, proposal: Proposal) -> Effect:
         raise UnsupportedError("this remote has no albums")
     if proposal.action == "album_rename":
         return await each_one(proposal.entries, partial(_rename, app, str(proposal.bound["name"])))
-    members = [NodeId(entry.id) for entry in proposal.entries]
-    refused: dict[str, str] = {}
-    made: dict[str, str] = {}
     writing()
+    if proposal.action != "album_create":
+        return await _members_changed(app, remote, NodeId(str(proposal.bound["album"])), proposal)
+    album = (await remote.create_album(str(proposal.bound["name"]))).id
+    effect = Effect(done=())
+    if proposal.entries:
+        try:
+            effect = await _members_changed(app, remote, NodeId(album), proposal)
+        except RemoteError as exc:
+            # The album is there, whatever became of its pictures: it must be told, and be there to be taken back.
+            unknown = isinstance(exc, OutcomeUnknownError)
+            why = UNKNOWN if unknown else str(coded(exc))
+            note = "[outcome_unknown] for its pictures; do not repeat the call" if unknown else ""
+            effect = Effect(
+                done=(), refused=tuple(Skipped(id=each.id, why=why) for each in proposal.entries), note=note
+            )
+    note = "; ".join(each for each in (f"the album's id is {album}", effect.note) if each)
+    return msgspec.structs.replace(effect, made={"album": album}, note=note)
+
+
+async def _members_changed(app: App, remote: SupportsAlbums, album: NodeId, proposal: Proposal) -> Effect:
+    """Add the entries, or take them out; where no usable answer came, look which of them are in.
+
+    Raises:
+        RemoteError: none of them was added, or taken out, as far as one sees.
+    """
+    members = [NodeId(entry.id) for entry in proposal.entries]
+    out = proposal.action == "album_remove"
+    refused: dict[str, str] = {}
     try:
-        if proposal.action == "album_create":
-            made = {"album": (await remote.create_album(str(proposal.bound["name"]), members=members)).id}
-        elif proposal.action == "album_add":
-            await remote.add_to_album(NodeId(str(proposal.bound["album"])), members)
-        else:
-            await remote.remove_from_album(NodeId(str(proposal.bound["album"])), members)
+        await (remote.remove_from_album if out else remote.add_to_album)(album, members)
     except BatchError as exc:
         refused = {each.id: "the service refused" for each in exc.outcomes if each.id and each.error}
+    except (UnavailableError, ProtocolError) as exc:
+        try:
+            inside = {each.id async for each in app.remote.list(album, fresh=True)}
+        except RemoteError:
+            raise OutcomeUnknownError("no usable answer, and nothing to be seen") from exc
+        refused = {each.value: "no usable answer came, and it is as it was" for each in members}
+        refused = {each: why for each, why in refused.items() if (each in inside) is out}
+        if len(refused) == len(members):
+            raise
     return Effect(
         done=tuple(entry.id for entry in proposal.entries if entry.id not in refused),
         refused=tuple(Skipped(id=each, why=why) for each, why in refused.items()),
-        made=made,
-        note=f"the album's id is {made['album']}" if made else "",
     )
 
 

@@ -17,6 +17,7 @@ from ap_remote_mcp.changes.gate import Deed, Sure, ask, change, each_holds
 from ap_remote_mcp.changes.proposal import Effect, Proposal, picked
 from ap_remote_mcp.changes.wording import counted, marked, named, quoted
 from ap_remote_mcp.context import App
+from ap_remote_mcp.deadline import writing
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.results.pages import Change
 from ap_remote_mcp.tools.parameters import ChangedIds, PlanToken
@@ -114,6 +115,7 @@ async def _move(app: App, proposal: Proposal) -> Effect:
         raise UnsupportedError("this remote has no folders")
     to = str(proposal.bound["to"])
     if proposal.bound["create"]:
+        writing()
         await remote.mkdir(to, parents=True, exist_ok=True)
     return await each_one(proposal.entries, lambda entry: remote.move(NodeId(entry.id), join(to, entry.name)))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
 from msgspec import Meta
 from pydantic import BaseModel, Field
 
-from ap_remote.errors import BatchError
+from ap_remote.errors import BatchError, OutcomeUnknownError, RemoteError
 from ap_remote.model import NodeId, Status
 from ap_remote_mcp.changes import gate
 from ap_remote_mcp.changes.proposal import Effect, Proposal, picked
@@ -38,11 +39,7 @@ async def ask_purge(ids: PurgedIds, plan: str, ctx: Context[App]) -> Typed | Eli
     """Let the person type the number."""
     if not plan or not gate.can_ask(ctx):
         return Typed(count=0)
-    app: App = ctx.request_context.lifespan_context
-    with app.speaking():
-        async with app.turn:
-            proposal = await propose(app, ids=ids)
-    gate.check(app, proposal, plan)
+    proposal = await gate.asked_about(ctx, plan, partial(propose, ids=ids))
     return Elicit(proposal.question, Typed)
 
 
@@ -106,6 +103,12 @@ async def _apply(app: App, proposal: Proposal) -> Effect:
     except BatchError as exc:
         outcomes = exc.outcomes
     failed = {outcome.id or outcome.target.removeprefix("id:") for outcome in outcomes if outcome.error is not None}
+    if failed:
+        try:
+            _, gone = await app.entries(sorted(failed), fresh=True)
+        except RemoteError as exc:
+            raise OutcomeUnknownError("no usable answer, and nothing to be seen") from exc
+        failed -= set(gone)
     return Effect(
         done=tuple(entry.id for entry in proposal.entries if entry.id not in failed),
         refused=tuple(Skipped(id=each, why="the service refused") for each in sorted(failed)),

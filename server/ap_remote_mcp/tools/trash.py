@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from mcp.server.mcpserver import Context, Elicit, ElicitationResult, Resolve
 from msgspec import Meta
 
-from ap_remote.errors import BatchError
-from ap_remote.model import NodeId, Status
+from ap_remote.errors import (
+    BatchError,
+    OutcomeUnknownError,
+    ProtocolError,
+    RemoteError,
+    UnavailableError,
+)
+from ap_remote.model import NodeId, Outcome, Status
 from ap_remote_mcp.changes.gate import Deed, Sure, ask, change, each_holds
 from ap_remote_mcp.changes.proposal import Effect, Proposal, picked
 from ap_remote_mcp.changes.wording import counted, marked, named, quoted
@@ -21,8 +27,9 @@ from ap_remote_mcp.tools.parameters import ChangedIds, PlanToken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
-    from ap_remote.model import Entry, Outcome
+    from ap_remote.model import Entry
 
 Action = Literal["trash", "restore"]
 _KEPT: Final = 30
@@ -102,19 +109,45 @@ def _question(action: Action, entries: Sequence[Entry], reason: str) -> str:
 
 
 async def apply(app: App, proposal: Proposal) -> Effect:
-    """Trash or restore."""
-    verb = app.remote.trash if proposal.action == "trash" else app.remote.restore
+    """Trash or restore. What the service gave no usable answer about is looked at: it may have happened.
+
+    Raises:
+        RemoteError: nothing was trashed or restored, as far as one sees.
+    """
+    action: Action = "trash" if proposal.action == "trash" else "restore"
+    verb = app.remote.trash if action == "trash" else app.remote.restore
     writing()
     outcomes: Sequence[Outcome]
+    failure: RemoteError | None = None
     try:
         outcomes = await verb(*(NodeId(entry.id) for entry in proposal.entries))
     except BatchError as exc:
         outcomes = exc.outcomes
-    failed = {outcome.id or outcome.target.removeprefix("id:") for outcome in outcomes if outcome.error is not None}
+    except (UnavailableError, ProtocolError) as exc:
+        failure = exc
+        outcomes = [Outcome(target=entry.id, action=action, error="") for entry in proposal.entries]
+    failed = {each.id or each.target.removeprefix("id:") for each in outcomes if each.error is not None}
+    if failed:
+        failed -= await _done_all_the_same(app, proposal, failed)
+    if failure is not None and len(failed) == len(proposal.entries):
+        raise failure
     return Effect(
         done=tuple(entry.id for entry in proposal.entries if entry.id not in failed),
         refused=tuple(Skipped(id=each, why="the service refused") for each in sorted(failed)),
     )
+
+
+async def _done_all_the_same(app: App, proposal: Proposal, failed: AbstractSet[str]) -> set[str]:
+    """Return which of those that are said to have failed are where they should be.
+
+    Raises:
+        OutcomeUnknownError: nobody can see.
+    """
+    try:
+        entries, _ = await app.entries(sorted(failed), fresh=True)
+    except RemoteError as exc:
+        raise OutcomeUnknownError("no usable answer, and nothing to be seen") from exc
+    return {entry.id for entry in entries if holds(entry, proposal)}
 
 
 def holds(entry: Entry, proposal: Proposal) -> bool:
