@@ -15,6 +15,8 @@ from ap_remote.wire.content import BYTES, LINKED, Linked
 from ap_remote.wire.nodes import FILE, NODE, Node
 
 BINARY: Final = "application/octet-stream"
+THUMBNAIL_MOST: Final = 15 << 20
+"""Bytes of a thumbnail (own choice); one of 2048 pixels has about one megabyte."""
 
 Suppress = Literal["NONE", "DEDUPLICATION", "PROCESSING", "TRANSCODING", "ALL"]
 """What the service is asked to leave out when bytes arrive."""
@@ -204,7 +206,7 @@ def linked(node_id: str, link: Address, *, view_box: tuple[int, int] | None = No
 
 
 def thumbnail(node_id: str, owner_id: str | None, size: int) -> Call[bytes]:
-    """Ask for a JPEG whose longer side is at most *size* pixels."""
+    """Ask for a JPEG whose longer side is at most *size* pixels; more than :data:`THUMBNAIL_MOST` bytes are refused."""
     params = {"viewBox": str(size)}
     if owner_id is not None:
         params["ownerId"] = owner_id
@@ -215,5 +217,6 @@ def thumbnail(node_id: str, owner_id: str | None, size: int) -> Call[bytes]:
         params=params,
         reply=BYTES,
         idempotent=True,
+        most=THUMBNAIL_MOST,
         subject=f"id:{node_id}",
     )

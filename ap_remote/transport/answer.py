@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from email.message import Message
 from email.utils import collapse_rfc2231_value
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,14 @@ from ap_remote.errors import ProtocolError, UnavailableError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+PACKED: Final = "gzip"
+"""The one way of packing that is asked for, since :func:`unpacked` knows how to stop in it."""
+_IDENTITY: Final = ("", "identity")
+_ZLIB: Final = ("gzip", "x-gzip", "deflate")
+_EITHER: Final = 32 + zlib.MAX_WBITS
+"""Tells zlib to see for itself which of its two heads is there."""
+_PIECE: Final = 1 << 20
+"""Bytes that are unpacked at a time."""
 _LONGEST: Final = 32 << 20
 """Bytes of an answer that are gathered."""
 _RANGE: Final = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", re.IGNORECASE)
@@ -92,7 +101,7 @@ class Download:
         got = 0
         cause: Exception | None = None
         try:
-            async for piece in self._response.aiter_bytes():
+            async for piece in unpacked(self._response):
                 got += len(piece)
                 if self.length is not None and got > self.length:
                     break
@@ -121,7 +130,62 @@ class Download:
 
 def length_of(response: httpx.Response) -> int | None:
     """Return how many bytes an answer announces; ``None`` where it does not, or where they are packed."""
-    if response.headers.get("content-encoding", "identity") != "identity":
+    if _packing(response) not in _IDENTITY:
         return None
+    return _announced(response)
+
+
+async def gathered(response: httpx.Response, most: int) -> bytes | None:
+    """Return the bytes of an answer; ``None`` as soon as it is known to have more than *most*.
+
+    Raises:
+        httpx.HTTPError: the connection broke, or what came cannot be unpacked.
+    """
+    if (_announced(response) or 0) > most:
+        return None
+    found = bytearray()
+    async for piece in unpacked(response):
+        found += piece
+        if len(found) > most:
+            return None
+    return bytes(found)
+
+
+def unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Yield the bytes of an answer as they come; what is packed, in pieces of a mebibyte at most.
+
+    httpx unpacks whole what has arrived, and a few kilobytes may stand for a gigabyte.
+
+    Raises:
+        httpx.HTTPError: the connection broke, or what came cannot be unpacked.
+    """
+    return response.aiter_raw() if _packing(response) in _IDENTITY else _unpacking(response)
+
+
+async def _unpacking(response: httpx.Response) -> AsyncIterator[bytes]:
+    if _packing(response) not in _ZLIB:
+        raise httpx.DecodingError("the answer is packed in a way that was not asked for")
+    unpacker = zlib.decompressobj(_EITHER)
+    begun = False
+    async for arrived in response.aiter_raw():
+        begun, rest, full = True, arrived, False
+        while (rest or full) and not unpacker.eof:
+            try:
+                piece = unpacker.decompress(rest, _PIECE)
+            except zlib.error as exc:
+                raise httpx.DecodingError("the answer cannot be unpacked") from exc
+            rest, full = unpacker.unconsumed_tail, len(piece) == _PIECE
+            if piece:
+                yield piece
+    if begun and not unpacker.eof:
+        raise httpx.RemoteProtocolError("the answer ended before all of it was unpacked")
+
+
+def _packing(response: httpx.Response) -> str:
+    value: str = response.headers.get("content-encoding", "")
+    return value.strip().lower()
+
+
+def _announced(response: httpx.Response) -> int | None:
     value = response.headers.get("content-length", "")
     return int(value) if value.isdigit() else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -11,6 +11,9 @@ import msgspec
 from ap_remote.wire._base import Raw, Reply
 
 T = TypeVar("T")
+
+MOST: Final = 64 << 20
+"""Bytes of an answer that are gathered where its call says nothing else (own choice)."""
 
 Role = Literal["metadata", "content", "thumbnails", "retail"]
 """Which of an account's hosts is meant."""
@@ -45,6 +48,8 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """Where it goes instead of to a host of the account's, without credentials; ``path`` is but a label then."""
     idempotent: bool = False
     """Whether sending it twice has the effect of sending it once."""
+    most: int = MOST
+    """Bytes of the answer at most, where it is gathered; a longer one is refused unread. A stream has no bound."""
     leads: str = ""
     """What the answer's redirect holds for, such as a file's id and version: where it led is remembered under this name
     for some seconds (:mod:`ap_remote.transport.onward`). Only for what is asked to find bytes."""

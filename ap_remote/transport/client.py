@@ -12,7 +12,7 @@ import httpx
 import msgspec
 
 from ap_remote.transport import faults, pages
-from ap_remote.transport.answer import Download, length_of
+from ap_remote.transport.answer import Download, gathered, length_of, unpacked
 from ap_remote.transport.body import Upload, opened
 from ap_remote.transport.breaker import Breaker
 from ap_remote.transport.pacer import Pacer, Pacing
@@ -264,14 +264,9 @@ class Transport:
 
     async def _decoded(self, call: Call[T], answer: Answer) -> T | Failure:
         response = answer.response
-        try:
-            body = await response.aread()
-        except httpx.HTTPError as exc:
-            return self._broken(call, None, exc)
-        expected = length_of(response)
-        if expected is not None and expected != len(body):
-            short = httpx.RemoteProtocolError(f"{len(body)} of {expected} bytes came")
-            return faults.broken(call, "the answer broke off", left=True, whole=True, cause=short)
+        body = await self._body(call, response)
+        if isinstance(body, Failure):
+            return body
         self._keep(call, response, body)
         if not call.raw and pages.is_html(_kind(response)):
             return self._page(answer, body)
@@ -282,6 +277,20 @@ class Transport:
             return faults.undecodable(ValueError(problem))
         except msgspec.DecodeError as exc:
             return faults.undecodable(exc)
+
+    async def _body(self, call: Call[Any], response: httpx.Response) -> bytes | Failure:
+        """Return all bytes of an answer, or what is wrong with them."""
+        try:
+            body = await gathered(response, call.most)
+        except httpx.HTTPError as exc:
+            return self._broken(call, None, exc)
+        if body is None:
+            return faults.too_long(call)
+        expected = length_of(response)
+        if expected is not None and expected != len(body):
+            short = httpx.RemoteProtocolError(f"{len(body)} of {expected} bytes came")
+            return faults.broken(call, "the answer broke off", left=True, whole=True, cause=short)
+        return body
 
     def _page(self, answer: Answer, body: bytes) -> Failure:
         """Return what a web page means where JSON was due."""
@@ -319,7 +328,7 @@ async def _beginning(response: httpx.Response) -> bytes:
     """Return the beginning of an error's body; a broken one is as good as none."""
     found = bytearray()
     try:
-        async for piece in response.aiter_bytes():
+        async for piece in unpacked(response):
             found += piece
             if len(found) >= pages.LONGEST:
                 break

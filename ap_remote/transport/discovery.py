@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ap_remote.atomic import make_private
 from ap_remote.errors import AuthenticationError, ConfigError, ProtocolError, RemoteError
 from ap_remote.transport.call import Call
 from ap_remote.transport.hosts import Hosts
@@ -160,7 +161,7 @@ class Discovery:
         )
         partial = self._file.with_name(f".{self._file.name}.{os.getpid()}.partial")
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(self._file.parent)
             partial.write_bytes(msgspec.json.encode(self._kept))
             partial.replace(self._file)
         except OSError as exc:

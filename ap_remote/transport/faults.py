@@ -165,6 +165,11 @@ def not_json(content_type: str) -> Failure:
     return Failure(error=ProtocolError(f"the service sent {kind} where JSON was due"))
 
 
+def too_long(call: Call[Any]) -> Failure:
+    """Return the failure of an answer with more bytes than *call* takes."""
+    return Failure(error=ProtocolError(f"the answer to {call.title} is longer than the {call.most} bytes it may have"))
+
+
 def undecodable(problem: Exception) -> Failure:
     """Return the failure of JSON that is not what the protocol promises."""
     error = ProtocolError(f"the answer could not be understood: {problem}")

@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
 import httpx
-import msgspec
 
-from ap_remote.transport import faults, network, quiet
-from ap_remote.transport.answer import length_of
+from ap_remote.transport import faults, network, quiet, reach
+from ap_remote.transport.answer import PACKED, length_of
 from ap_remote.transport.asgi import ASGIApp, ASGITransport
 from ap_remote.transport.onward import Onward
 from ap_remote.transport.retry import Failure
@@ -77,7 +75,7 @@ class Sender:
             timeout=timeout,
             limits=_LIMITS,
             follow_redirects=False,
-            headers={"user-agent": _AGENT},
+            headers={"user-agent": _AGENT, "accept-encoding": PACKED},
             trust_env=trust_env,
             cookies=_no_jar(),
         )
@@ -124,8 +122,8 @@ class Sender:
 
     async def _ask(self, call: Call[Any], extra: Mapping[str, str], upload: Upload | None) -> Answer | Failure:
         url = self._url(call)
-        if url.scheme not in ("https", urlsplit(self._session.hosts.metadata).scheme):
-            return faults.undecodable(ValueError("the service names an unprotected address"))
+        if (failure := self._barred(url, call, "the service names")) is not None:
+            return failure
         for _ in range(HOPS + 1):
             headers, shown = self._identity(url, call)
             with quiet.ours():
@@ -140,14 +138,18 @@ class Sender:
                 return faults.sign_in(shown)
             if call.method != "GET":
                 return faults.undecodable(ValueError(f"a {call.method} was sent elsewhere ({response.status_code})"))
-            if onward.scheme not in ("https", url.scheme):
-                return faults.undecodable(ValueError("a redirect leads to an unprotected address"))
+            if (failure := self._barred(onward, call, "a redirect leads to")) is not None:
+                return failure
             if not self._is_trusted(onward, call):
                 _log.debug("%s goes on without credentials to %s", call.title, onward.host)
                 if call.leads:
                     self._onward.learn(call.leads, onward)
             url = onward
         return faults.undecodable(ValueError(f"more than {HOPS} redirects"))
+
+    def _barred(self, url: httpx.URL, call: Call[Any], leads: str) -> Failure | None:
+        where = reach.refusal(url, call, self._session.hosts)
+        return None if where is None else faults.undecodable(ValueError(f"{leads} {where}"))
 
     def _url(self, call: Call[Any]) -> httpx.URL:
         if call.address is not None:
@@ -182,15 +184,15 @@ class Sender:
             return {}, None
         hosts = self._session.hosts
         # A service of one's own plays all hosts on one origin: there the call alone says which is meant.
-        apart = _origin_of(hosts.content) != _origin_of(hosts.metadata)
-        return self._credentials(_origin(url) == _origin_of(hosts.content) if apart else call.host == "content")
+        content = reach.origin_of(hosts.content)
+        apart = content != reach.origin_of(hosts.metadata)
+        return self._credentials(reach.origin(url) == content if apart else call.host == "content")
 
     def _is_trusted(self, url: httpx.URL, call: Call[Any]) -> bool:
         """Whether credentials may go there: one of our hosts, and no address that is a credential itself."""
         if call.address is not None:
             return False
-        bases = msgspec.structs.astuple(self._session.hosts)
-        return _origin(url) in {_origin_of(base) for base in bases if base} and not _is_signed(url)
+        return reach.origin(url) in reach.origins(self._session.hosts) and not _is_signed(url)
 
 
 def _no_jar() -> Any:
@@ -209,15 +211,6 @@ def _is_signed(url: httpx.URL) -> bool:
 
 def _joined(url: httpx.URL, location: str) -> httpx.URL:
     return httpx.URL(location) if location.startswith(("https://", "http://")) else url.join(location)
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
-
-
-@lru_cache(maxsize=64)  # the same few hosts, for every hop of every request
-def _origin_of(base: str) -> tuple[str, str, int | None]:
-    return _origin(httpx.URL(base))
 
 
 async def _finished(response: httpx.Response) -> None:

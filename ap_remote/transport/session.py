@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
+from ap_remote.atomic import make_private
 from ap_remote.errors import AuthenticationError
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def load_credentials(path: Path) -> dict[str, str]:
 
 def save_credentials(path: Path, cookies: Mapping[str, str]) -> None:
     """Write cookies where :func:`load_credentials` finds them, readable by their owner alone, all or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     partial.unlink(missing_ok=True)
     with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as stream:

@@ -7,7 +7,19 @@ import sys
 
 from tests.bench.report import show, show_machine
 
-FAMILIES = ("nodes", "cache", "fetch", "transfers", "copies", "plans", "requests", "frames", "filesystem", "semantic")
+FAMILIES = (
+    "nodes",
+    "cache",
+    "fetch",
+    "transfers",
+    "copies",
+    "plans",
+    "requests",
+    "frames",
+    "filesystem",
+    "semantic",
+    "mcp",
+)
 
 
 def main() -> None:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import BytesIO
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Final
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from ap_remote.transfer.stripping import PictureError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+__all__ = ["TILE_PX", "PictureError", "sheet", "shrink", "tile"]
+
+TILE_PX: Final = 256
+"""Pixels of the longer side of a picture in a grid."""
 _FORMATS: Final = ("JPEG", "PNG", "WEBP")
 _MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
 _QUALITIES: Final = (85, 75, 60, 45)
 _AIM: Final = 700_000
 """Bytes of one JPEG before base64; hosts refuse pictures of several megabytes."""
-_TILE: Final = 256
 _GAP: Final = 4
-
-
-class PictureError(Exception):
-    """Bytes that are no picture, or one too large to be opened."""
+_TIMES: Final = 64
+"""How many times the pixels that were asked for a rendition may have (own choice): 4 megapixels for a tile."""
+_SCANS: Final = 100
+"""Passes of a progressive JPEG, each of which goes over all pixels (own choice); encoders make about ten."""
+_SCAN: Final = b"\xff\xda"
 
 
 def shrink(data: bytes, *, side: int, max_bytes: int, max_pixels: int, aim: int = _AIM) -> bytes:
@@ -35,29 +42,29 @@ def shrink(data: bytes, *, side: int, max_bytes: int, max_pixels: int, aim: int 
     return _jpeg(_decode(data, side=side, max_bytes=max_bytes, max_pixels=max_pixels), aim)
 
 
-def sheet(pictures: Sequence[bytes | None], *, side: int, max_bytes: int, max_pixels: int) -> bytes:
-    """Return a JPEG with the pictures in a numbered grid, row by row from 1; ``None`` leaves a grey tile."""
-    columns = ceil(sqrt(len(pictures)))
-    rows = ceil(len(pictures) / columns)
-    tile = min(_TILE, (side - _GAP) // columns - _GAP)
-    step = tile + _GAP
+def tile(data: bytes | None, *, max_bytes: int, max_pixels: int) -> Image.Image:
+    """Return a picture for a grid; a grey one where there is none, or none that can be opened."""
+    if data is not None:
+        with suppress(PictureError):
+            return _decode(data, side=TILE_PX, max_bytes=max_bytes, max_pixels=max_pixels)
+    return Image.new("RGB", (TILE_PX, TILE_PX), "grey")
+
+
+def sheet(tiles: Sequence[Image.Image], *, side: int) -> bytes:
+    """Return a JPEG with the tiles in a numbered grid, row by row from 1; its longer side has at most *side* pixels."""
+    columns = ceil(sqrt(len(tiles)))
+    rows = ceil(len(tiles) / columns)
+    edge = min(TILE_PX, (side - _GAP) // columns - _GAP)
+    step = edge + _GAP
     grid = Image.new("RGB", (_GAP + columns * step, _GAP + rows * step), "white")
-    font = ImageFont.load_default(size=max(14, tile // 8))
-    for index, data in enumerate(pictures):
+    font = ImageFont.load_default(size=max(14, edge // 8))
+    for index, each in enumerate(tiles):
         corner = (_GAP + index % columns * step, _GAP + index // columns * step)
-        picture = _tile(data, tile, max_bytes, max_pixels)
-        grid.paste(picture, (corner[0] + (tile - picture.width) // 2, corner[1] + (tile - picture.height) // 2))
+        picture = each.copy()
+        picture.thumbnail((edge, edge))
+        grid.paste(picture, (corner[0] + (edge - picture.width) // 2, corner[1] + (edge - picture.height) // 2))
         _number(grid, str(index + 1), corner, font)
     return _jpeg(grid)
-
-
-def _tile(data: bytes | None, side: int, max_bytes: int, max_pixels: int) -> Image.Image:
-    if data is not None:
-        try:
-            return _decode(data, side=side, max_bytes=max_bytes, max_pixels=max_pixels)
-        except PictureError:
-            return Image.new("RGB", (side, side), "grey")
-    return Image.new("RGB", (side, side), "grey")
 
 
 def _number(
@@ -74,15 +81,23 @@ def _decode(data: bytes, *, side: int, max_bytes: int, max_pixels: int) -> Image
         raise PictureError("the rendition is too large")
     if not data.startswith(_MAGIC):
         raise PictureError("the rendition is no JPEG, PNG or WebP")
+    if data.startswith(_MAGIC[0]) and data.count(_SCAN) > _SCANS:
+        raise PictureError("the rendition has too many passes")
     try:
-        with Image.open(BytesIO(data), formats=_FORMATS) as opened:
-            if opened.width * opened.height > max_pixels:
-                raise PictureError("the rendition has too many pixels")
-            upright = ImageOps.exif_transpose(opened)
-            picture = upright.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
-        # Pillow reports damage in headers as SyntaxError and ValueError.
+        return _upright(data, side, min(max_pixels, _TIMES * side * side))
+    except PictureError:
+        raise
+    except Exception as exc:
+        # Pillow's parsers raise whatever damaged bytes provoke: SyntaxError, struct.error, TypeError, KeyError.
         raise PictureError("the rendition cannot be decoded") from exc
+
+
+def _upright(data: bytes, side: int, max_pixels: int) -> Image.Image:
+    with Image.open(BytesIO(data), formats=_FORMATS) as opened:
+        if opened.width * opened.height > max_pixels:
+            raise PictureError("the rendition has too many pixels")
+        opened.draft("RGB", (side, side))
+        picture = ImageOps.exif_transpose(opened).convert("RGB")
     picture.thumbnail((side, side))
     return picture
 

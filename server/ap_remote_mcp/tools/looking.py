@@ -12,7 +12,7 @@ import msgspec
 from mcp.server.mcpserver import Context
 from msgspec import Meta
 
-from ap_remote.errors import UnsupportedError
+from ap_remote.errors import ProtocolError, UnsupportedError
 from ap_remote.model import NodeId
 from ap_remote.remote.features import SupportsThumbnails
 from ap_remote_mcp.changes.folderplans import named_in
@@ -20,7 +20,7 @@ from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.policy.limits import MAX_PX, MAX_TILES, MAX_VIEW, MIN_PX
 from ap_remote_mcp.results.items import item, minute
-from ap_remote_mcp.results.pictures import PictureError, sheet
+from ap_remote_mcp.results.pictures import TILE_PX, PictureError, sheet, tile
 from ap_remote_mcp.results.text import clean
 from ap_remote_mcp.tools.bridge import Blocks, picture, text
 from ap_remote_mcp.tools.folders import plan_rows
@@ -30,9 +30,9 @@ from ap_remote_mcp.tools.queries import DuplicatesQuery, Position, SearchQuery, 
 from ap_remote_mcp.tools.rows import Cut, cut, found
 
 if TYPE_CHECKING:
-    from ap_remote.model import Entry
+    from PIL import Image
 
-_TILE_PX = 256
+    from ap_remote.model import Entry
 
 
 async def photos_view(
@@ -52,7 +52,7 @@ async def photos_view(
         blocks.append(text(msgspec.json.encode(item(entry)).decode()))
         try:
             jpeg = await app.preview(entry, max_px)
-        except (UnsupportedError, PictureError):
+        except (UnsupportedError, ProtocolError, PictureError):
             blocks.append(text(f"No picture can be made of {entry.id}."))
         else:
             seen += 1
@@ -93,10 +93,11 @@ async def photos_contact_sheet(
             following = seal(app, Position(query=position.query, at=at, last=entries[-1].id))
     if not entries:
         raise CodedError(Code.NOT_FOUND, "There is nothing to show")
-    app.spend(app.pixels, len(entries) * _TILE_PX * _TILE_PX, "pixels")
-    tiles = [await _rendition(app, entry, _TILE_PX) for entry in entries]
-    bounds = {"max_bytes": app.limits.picture_bytes, "max_pixels": app.limits.picture_pixels}
-    grid = await anyio.to_thread.run_sync(partial(sheet, tiles, side=MAX_PX, **bounds))
+    app.spend(app.pixels, len(entries) * TILE_PX * TILE_PX, "pixels")
+    # One after the other: no more than one rendition is in memory, and a call that is given up ends between two.
+    tiles = [await _tile(app, entry) for entry in entries]
+    app.turn.leave()
+    grid = await anyio.to_thread.run_sync(partial(sheet, tiles, side=MAX_PX))
     legend = [[n, each.id, clean(each.name), minute(each.taken)] for n, each in enumerate(entries, start=1)]
     caption: dict[str, object] = {"legend": legend}
     if missing:
@@ -119,11 +120,13 @@ async def _page(app: App, position: Position, limit: int) -> Cut:
         return await cut(source, position, limit)
 
 
-async def _rendition(app: App, entry: Entry, side: int) -> bytes | None:
-    """Return the service's rendition; ``None`` leaves the tile grey."""
+async def _tile(app: App, entry: Entry) -> Image.Image:
+    """Return the service's rendition, small; a grey tile where there is none, or none that can be shown."""
     if not isinstance(app.remote, SupportsThumbnails):
         raise UnsupportedError("this remote makes no thumbnails")
     try:
-        return await app.remote.thumbnail(NodeId(entry.id), size=side)
-    except UnsupportedError:
-        return None
+        data = await app.remote.thumbnail(NodeId(entry.id), size=TILE_PX)
+    except (UnsupportedError, ProtocolError):
+        data = None
+    bounds = {"max_bytes": app.limits.picture_bytes, "max_pixels": app.limits.picture_pixels}
+    return await anyio.to_thread.run_sync(partial(tile, data, **bounds))

@@ -16,7 +16,7 @@ from mcp.server.mcpserver import Context
 from msgspec import Meta
 from PIL import Image
 
-from ap_remote.errors import UnsupportedError
+from ap_remote.errors import ProtocolError, UnsupportedError
 from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.policy.limits import MAX_TILES
@@ -95,7 +95,7 @@ async def _tile(app: App, entry: Entry, room: int) -> Tile:
     tile.dur = round((entry.media and entry.media.duration) or 0.0, 1)
     try:
         jpeg = await _small(app, entry, room // 4 * 3)
-    except (UnsupportedError, PictureError):
+    except (UnsupportedError, ProtocolError, PictureError):
         return tile
     if jpeg:
         tile.jpeg = b64encode(jpeg).decode()

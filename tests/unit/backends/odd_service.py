@@ -17,7 +17,6 @@ from urllib.parse import parse_qs
 from ap_remote.backends.amazon import AmazonPhotosRemote
 from ap_remote.transport import Hosts, Pacer, Retry, Session, Transport
 
-URL = "http://odd.invalid"
 COOKIES = {"session-id": "canary-111-2222222", "ubid-main": "canary-444-555555", "at-main": "Atza|canary-token"}
 SIGNATURE = "X-Amz-Algorithm=AWS4&X-Amz-Signature=canary-signature"
 OWNER = "A1EXAMPLE0OWNR"
@@ -360,7 +359,7 @@ async def _answer(send: Any, status: int, content: Any, extra: dict[str, str], *
 
 def remote_over(service: OddService, folder: Path) -> AmazonPhotosRemote:
     """Return a remote that waits without waiting."""
-    session = Session(COOKIES, Hosts.for_service(URL))
+    session = Session(COOKIES, Hosts.for_marketplace("com"))
     retry = Retry(sleep=service.clock.sleep)
     transport = Transport(session, app=service, retry=retry, pacer=Pacer.unlimited())
     return AmazonPhotosRemote("odd", transport, folder, clock=service.clock, sleep=service.clock.sleep)

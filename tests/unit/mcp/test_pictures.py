@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from base64 import b64decode
 from io import BytesIO
 
+import anyio
+import anyio.from_thread
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
+from ap_remote.errors import ProtocolError
 from ap_remote.model import NodeId
 from ap_remote_mcp.policy.limits import Limits
-from ap_remote_mcp.results.pictures import PictureError, sheet, shrink
+from ap_remote_mcp.results.pictures import PictureError, sheet, shrink, tile
 
 BOUNDS = {"max_bytes": 1_000_000, "max_pixels": 2_000_000}
 
@@ -133,11 +140,15 @@ def test_what_is_no_picture_is_refused(data):
 
 def test_a_bomb_is_refused_before_it_is_unpacked():
     stream = BytesIO()
-    Image.new("1", (20_000, 20_000)).save(stream, "PNG")
-    with pytest.raises(PictureError):
-        shrink(stream.getvalue(), side=256, max_bytes=10_000_000, max_pixels=10**12)
+    Image.new("1", (1, 1)).save(stream, "PNG")
+    data = stream.getvalue()
+    head = b"IHDR" + struct.pack(">II", 20_000, 20_000) + data[24:29]
+    data = data[:12] + head + struct.pack(">I", zlib.crc32(head)) + data[33:]
+    with pytest.raises(PictureError, match="cannot be decoded") as caught:
+        shrink(data, side=20_000, max_bytes=10_000_000, max_pixels=10**12)
+    assert isinstance(caught.value.__cause__, Image.DecompressionBombError)
     with pytest.raises(PictureError, match="too large"):
-        shrink(stream.getvalue(), side=256, max_bytes=10, max_pixels=10**12)
+        shrink(data, side=256, max_bytes=10, max_pixels=10**12)
 
 
 def test_transparent_and_grey_pictures_become_jpegs():
@@ -150,7 +161,7 @@ def test_transparent_and_grey_pictures_become_jpegs():
 @pytest.mark.parametrize("count", [1, 2, 5, 36])
 def test_a_sheet_of_any_size_fits(count, make_jpeg):
     tiles = [make_jpeg("red", (64, 48)), None, b"broken"] * 12
-    grid = Image.open(BytesIO(sheet(tiles[:count], side=1568, **BOUNDS)))
+    grid = Image.open(BytesIO(sheet([tile(each, **BOUNDS) for each in tiles[:count]], side=1568)))
     assert max(grid.size) <= 1568
     assert grid.format == "JPEG"
 
@@ -160,3 +171,159 @@ async def test_trashed_pictures_can_be_looked_at_before_they_are_restored(open_c
     async with open_client(library.remote) as client:
         result = await client.call_tool("photos_view", {"ids": [library.ids["cat.jpg"]]})
     assert [block.type for block in result.content] == ["text", "image"]
+
+
+# -- renditions of a service that lies ---------------------------------------------------------------------------------
+
+
+def poisoned(*wrong):
+    """Return a JPEG with *wrong* bytes in its EXIF, each with its place there."""
+    exif = Image.Exif()
+    exif.update({0x010F: "Canon", 0x0112: 6, 0x011A: 72.0, 0x0132: "2023:07:14 12:00:00"})
+    stream = BytesIO()
+    Image.new("RGB", (32, 24), "red").save(stream, "JPEG", exif=exif)
+    body = bytearray(stream.getvalue())
+    begin = body.index(b"Exif\0\0") + 6
+    for at, byte in wrong:
+        body[begin + at] = byte
+    return bytes(body)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 110), st.sampled_from([0, 1, 2, 5, 11, 16, 26, 255])), max_size=3))
+@example([(11, 0)])  # struct.error, as Pillow 12 has it
+@example([(11, 26)])  # TypeError
+@example([(13, 11)])  # AttributeError
+def test_whatever_exif_says_a_picture_is_made_or_refused(wrong):
+    try:
+        shrunk = shrink(poisoned(*wrong), side=256, **BOUNDS)
+    except PictureError:
+        return
+    assert Image.open(BytesIO(shrunk)).format == "JPEG"
+
+
+@pytest.mark.parametrize("error", [TypeError, struct.error, RecursionError])
+def test_what_pillow_stumbles_over_is_no_picture(error, monkeypatch, make_jpeg):
+    def stumble(_image):
+        raise error("deep inside")
+
+    monkeypatch.setattr("ap_remote_mcp.results.pictures.ImageOps.exif_transpose", stumble)
+    with pytest.raises(PictureError, match="cannot be decoded"):
+        shrink(make_jpeg("red"), side=256, **BOUNDS)
+
+
+async def test_one_poisoned_rendition_leaves_one_tile_grey(open_client, library, said, make_jpeg, monkeypatch):
+    names = ["cat.jpg", "beach.jpg", "dog.jpg"]
+    ids = [library.ids[name] for name in names]
+
+    async def thumbnail(target, *, size):
+        if target.value == ids[2]:
+            raise ProtocolError("the answer is longer than it may be")
+        return poisoned((11, 0)) if target.value == ids[1] else make_jpeg("red", (256, 256))
+
+    monkeypatch.setattr(library.remote, "thumbnail", thumbnail)
+    async with open_client(library.remote) as client:
+        grid = await client.call_tool("photos_contact_sheet", {"ids": ids})
+        seen = await client.call_tool("photos_view", {"ids": ids})
+    picture = opened(grid.content[0])
+    assert [picture.getpixel(at)[0] > 200 for at in ((130, 130), (390, 130), (130, 390))] == [True, False, False]
+    assert not seen.is_error
+    assert [block.type for block in seen.content] == ["text", "image", "text", "text", "text", "text"]
+    assert f"No picture can be made of {ids[1]}" in said(seen)
+
+
+@pytest.mark.parametrize("size", [(2048, 2049), (7000, 7000)])
+def test_a_rendition_with_more_than_64_times_the_pixels_that_were_asked_for_is_not_decoded(size):
+    stream = BytesIO()
+    Image.new("1", size).save(stream, "PNG")
+    with pytest.raises(PictureError, match="too many pixels"):
+        shrink(stream.getvalue(), side=256, max_bytes=10**7, max_pixels=50_000_000)
+
+
+def test_a_large_jpeg_is_never_unpacked_whole(monkeypatch):
+    """It is scaled while it is read: what is turned and shrunk afterwards has an eighth of its sides."""
+    sizes = []
+    convert = Image.Image.convert
+
+    def noted(self, *rest, **named):
+        sizes.append(self.size)
+        return convert(self, *rest, **named)
+
+    stream = BytesIO()
+    Image.new("RGB", (2048, 2048), "red").save(stream, "JPEG")
+    monkeypatch.setattr(Image.Image, "convert", noted)
+    shrunk = shrink(stream.getvalue(), side=256, max_bytes=10**7, max_pixels=50_000_000)
+    assert sizes == [(256, 256)]
+    assert Image.open(BytesIO(shrunk)).size == (256, 256)
+
+
+def test_a_jpeg_of_very_many_passes_is_not_decoded(make_jpeg):
+    scan = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0"
+    with pytest.raises(PictureError, match="too many passes"):
+        shrink(make_jpeg("red")[:-2] + scan * 101 + b"\xff\xd9", side=256, **BOUNDS)
+
+
+def test_a_photograph_in_passes_is_one_like_any_other():
+    stream = BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(stream, "JPEG", progressive=True)
+    assert Image.open(BytesIO(shrink(stream.getvalue(), side=256, **BOUNDS))).size == (256, 256)
+
+
+async def test_each_rendition_is_made_small_before_the_next_is_fetched(open_client, library, make_jpeg, monkeypatch):
+    steps = []
+    made = tile
+
+    async def thumbnail(target, *, size):
+        steps.append("fetch")
+        return make_jpeg("red", (512, 512))
+
+    def small(data, **bounds):
+        steps.append("shrink")
+        return made(data, **bounds)
+
+    monkeypatch.setattr(library.remote, "thumbnail", thumbnail)
+    monkeypatch.setattr("ap_remote_mcp.tools.looking.tile", small)
+    async with open_client(library.remote) as client:
+        await client.call_tool("photos_contact_sheet", {"filter": "type:(PHOTOS)", "limit": 5})
+    assert steps == ["fetch", "shrink"] * 5
+
+
+async def test_a_sheet_is_drawn_when_others_may_speak_already(open_client, library, monkeypatch):
+    drawing, spoken = anyio.Event(), anyio.Event()
+    answers = {}
+
+    def patient(tiles, *, side):
+        anyio.from_thread.run_sync(drawing.set)
+        anyio.from_thread.run(spoken.wait)
+        return sheet(tiles, side=side)
+
+    async def draw(client):
+        answers["sheet"] = await client.call_tool("photos_contact_sheet", {"ids": [library.ids["cat.jpg"]]})
+
+    monkeypatch.setattr("ap_remote_mcp.tools.looking.sheet", patient)
+    with anyio.fail_after(20):
+        async with open_client(library.remote) as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(draw, client)
+            await drawing.wait()
+            answers["status"] = await client.call_tool("photos_status", {})
+            spoken.set()
+    assert not answers["status"].is_error
+    assert not answers["sheet"].is_error
+
+
+async def test_a_sheet_that_takes_too_long_ends_between_two_pictures(open_client, library, said, monkeypatch):
+    begun = []
+
+    def endless(data, **bounds):
+        begun.append(data)
+        if len(begun) == 2:
+            anyio.from_thread.run(anyio.sleep_forever)  # until the call is given up
+        return tile(data, **bounds)
+
+    monkeypatch.setattr("ap_remote_mcp.tools.looking.tile", endless)
+    async with open_client(library.remote, limits=Limits(call_seconds=0.5)) as client:
+        late = await client.call_tool("photos_contact_sheet", {"filter": "type:(PHOTOS)"})
+        assert said(late).startswith("[busy]")
+        assert len(begun) <= 2
+        monkeypatch.undo()
+        assert not (await client.call_tool("photos_status", {})).is_error

@@ -151,7 +151,14 @@ async def test_a_cursor_continues_its_own_question_only(open_client, library, sa
 
 
 @pytest.mark.parametrize(
-    "change", [lambda c: c[:-1], lambda c: "A" + c[1:], lambda c: "", lambda c: "%%%", lambda c: c + "="]
+    "change",
+    [
+        lambda c: c[:-1],
+        lambda c: ("B" if c[0] == "A" else "A") + c[1:],
+        lambda c: "",
+        lambda c: "%%%",
+        lambda c: c + "=",
+    ],
 )
 async def test_a_changed_cursor_is_refused(open_client, library, said, change):
     async with open_client(library.remote) as client:

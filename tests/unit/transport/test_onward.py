@@ -104,8 +104,8 @@ def service() -> Service:
 
 
 @pytest.fixture
-async def transport(local: Session, service: Service, retry: Retry) -> AsyncIterator[Transport]:
-    async with Transport(local, app=service, retry=retry) as each:
+async def transport(session: Session, service: Service, retry: Retry) -> AsyncIterator[Transport]:
+    async with Transport(session, app=service, retry=retry) as each:
         yield each
 
 

@@ -12,8 +12,6 @@ from typing import Final, NamedTuple
 
 from PIL import Image
 
-from ap_remote_mcp.results.pictures import PictureError
-
 _SOI: Final = b"\xff\xd8"
 _EOI: Final = 0xD9
 _SOS: Final = 0xDA
@@ -24,13 +22,25 @@ _APPS: Final = range(0xE0, 0xF0)
 _EXIF: Final = b"Exif\0\0"
 _KEPT: Final = ((0xE0, b"JFIF"), (0xE0, b"JFXX"), (0xE2, b"ICC_PROFILE\0"), (0xEE, b"Adobe"))
 _LONGEST: Final = 0xFFFF - 2
-_MARKER: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
-"""The next marker behind coded pixels, where ``FF00`` is a byte of theirs and ``FFD0`` to ``FFD7`` are restarts."""
+_MARKER: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+"""A marker right here; any number of ``FF`` may fill the room before it."""
+_BEHIND: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""The next marker behind coded pixels, where ``FF00`` is a byte of theirs and ``FFD0`` to ``FFD7`` are restarts.
+
+It has no repetition: a search tries each place, and a repetition would read a long run of ``FF`` from each of them.
+"""
+_PARTS: Final = 10_000
+_EXIFS: Final = 8
+"""Segments in all, and those with EXIF, beyond which a file is not a picture but a task (own choice)."""
 _GPS: Final = 0x8825
 _EXIF_IFD: Final = 0x8769
 _MAKER_NOTE: Final = 0x927C
 _CARRIERS: Final = (_GPS, 0x014A, 0x02BC, 0x83BB, 0x8649, 0xC634)
 """Tags of the first directory that hold a position, or hold what may: sub-files, XMP, IPTC, Photoshop, DNG."""
+
+
+class PictureError(Exception):
+    """Bytes that are no picture, or one that is not opened; the sentence says which."""
 
 
 class Stripped(NamedTuple):
@@ -44,7 +54,7 @@ class Stripped(NamedTuple):
 
 
 def without_position(data: bytes) -> Stripped:
-    """Return a JPEG without what says where it was taken.
+    """Return a JPEG without what says where it was taken, in time that grows with its length and no faster.
 
     Raises:
         PictureError: it is no JPEG, or damaged, so that nobody could say what is in it.
@@ -52,8 +62,8 @@ def without_position(data: bytes) -> Stripped:
     if not data.startswith(_SOI):
         raise PictureError("it is no JPEG")
     kept = [_SOI]
-    at, had = len(_SOI), False
-    while True:
+    at, had, exifs = len(_SOI), False, 0
+    for _ in range(_PARTS):
         marker, at = _next(data, at)
         if marker == _EOI:
             kept.append(bytes((0xFF, _EOI)))
@@ -63,6 +73,9 @@ def without_position(data: bytes) -> Stripped:
         if length < 2 or len(payload) != length - 2:  # noqa: PLR2004 - the length counts its own two bytes
             raise PictureError("it is damaged")
         if marker == _APP1 and payload.startswith(_EXIF):
+            exifs += 1
+            if exifs > _EXIFS:
+                break
             payload, named = _rewritten(payload)
             had = had or named
             kept.append(_segment(marker, payload))
@@ -70,11 +83,12 @@ def without_position(data: bytes) -> Stripped:
             kept.append(_segment(marker, payload))
         at += length
         if marker == _SOS:
-            found = _MARKER.search(data, at)
+            found = _BEHIND.search(data, at)
             if found is None:
                 raise PictureError("it is cut off")
-            kept.append(data[at : found.start()])
+            kept.append(data[at : found.start()].rstrip(b"\xff"))
             at = found.start()
+    raise PictureError("it has too many parts")
 
 
 def _is_kept(marker: int, payload: bytes) -> bool:
