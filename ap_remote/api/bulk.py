@@ -35,6 +35,7 @@ def batch_link(files: Sequence[tuple[str, str]]) -> Call[BatchLink]:
         json=body({"nodeIds": names}),
         reply=BATCH_LINK,
         idempotent=True,
+        harmless=True,
         subject=f"an archive of {len(files)} files",
     )
 
@@ -59,4 +60,6 @@ def nodes_by_digest(digests: Sequence[str]) -> Call[Digests]:
         raise ValueError(f"between 1 and {DIGEST_BATCH} digests go into one call, not {len(digests)}")
     # The word for the type is (inferred).
     fields = {"digestType": "MD5", "digestList": list(digests)}
-    return Call(method="POST", path="bulk/nodeByDigest", json=body(fields), reply=DIGESTS, idempotent=True)
+    return Call(
+        method="POST", path="bulk/nodeByDigest", json=body(fields), reply=DIGESTS, idempotent=True, harmless=True
+    )

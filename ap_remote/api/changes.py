@@ -36,7 +36,9 @@ def changes(
         fields["chunkSize"] = chunk_size
     if max_nodes is not None:
         fields["maxNodes"] = max_nodes
-    return Call(method="POST", path="changes", json=msgspec.json.encode(fields), reply=LINES, idempotent=True)
+    return Call(
+        method="POST", path="changes", json=msgspec.json.encode(fields), reply=LINES, idempotent=True, harmless=True
+    )
 
 
 async def lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[ChangeLine]:

@@ -96,6 +96,7 @@ def abort(node_id: str, upload_id: str) -> Call[bytes]:
         params={"uploadId": upload_id},
         reply=BYTES,
         idempotent=True,
+        harmless=True,
         subject=f"the parts of id:{node_id}",
     )
 

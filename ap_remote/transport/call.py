@@ -48,6 +48,8 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """Where it goes instead of to a host of the account's, without credentials; ``path`` is but a label then."""
     idempotent: bool = False
     """Whether sending it twice has the effect of sending it once."""
+    harmless: bool = False
+    """Whether it changes nothing that anybody sees, though it is no GET: a question, or parts that are given up."""
     most: int = MOST
     """Bytes of the answer at most, where it is gathered; a longer one is refused unread. A stream has no bound."""
     leads: str = ""
@@ -60,6 +62,11 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     def raw(self) -> bool:
         """Whether the answer is bytes, not JSON."""
         return isinstance(self.reply, Raw)
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may change what others see."""
+        return self.method != "GET" and not self.harmless
 
     @property
     def about(self) -> str:

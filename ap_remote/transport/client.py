@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 import httpx
 import msgspec
 
+from ap_remote.remote.once import is_promised
 from ap_remote.transport import faults, pages
 from ap_remote.transport.answer import Download, gathered, length_of, unpacked
 from ap_remote.transport.body import Upload, opened
@@ -113,6 +114,8 @@ class Transport:
             TransportError: no usable answer came.
             RemoteError: what the service refused, by its kind.
         """
+        if call.changes and is_promised():
+            call = msgspec.structs.replace(call, idempotent=False)
         return await self._run(call, lambda: self._attempt(call, None))
 
     def forget(self, leads: str) -> None:
