@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ap_remote import config
+from ap_remote.atomic import make_private
 from ap_remote.errors import AuthenticationError, ConfigError, StoreError
 from ap_remote.remote.paths import parse_ref
 from ap_remote.remote.registry import Registry
@@ -283,7 +284,7 @@ def _embedded(data: Path, pid: int) -> Any:
         raise ConfigError("the embedded service is not installed: reinstall ap-remote")
     create_app = next(iter(found)).load()
     try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(data)
         return create_app(data)
     except OSError as exc:
         # The service's own errors are of this kind too: it shares no exception with us.

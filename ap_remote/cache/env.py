@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 import lmdb
 
+from ap_remote.atomic import make_private
 from ap_remote.cache import migrations
 from ap_remote.errors import CorruptStoreError, StoreError
 
@@ -167,7 +168,7 @@ class Store:
 def _open(folder: str, map_size: int) -> lmdb.Environment:
     try:
         path = Path(folder)
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path)
         path.chmod(0o700)
         env = lmdb.open(
             folder,

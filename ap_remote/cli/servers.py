@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -11,7 +10,7 @@ import typer
 from ap_remote import config
 from ap_remote.cli.completion import remote_paths
 from ap_remote.cli.console import ERR, is_quiet, line, say
-from ap_remote.errors import ConfigError, MissingExtraError
+from ap_remote.errors import MissingExtraError
 
 _GROUP: Final = "ap_remote.commands"
 
@@ -91,11 +90,8 @@ def mcp(
     An agent's host starts this command and speaks to it over standard input and output; with --http it listens instead.
     local: is a library on this machine and needs no account.
     """
-    _whole(spec)
     words = frozenset(word.strip() for word in allow.split(",") if word.strip())
     serve = _find("mcp", "the MCP server", "mcp")
-    if http is None and sys.stdin is not None and sys.stdin.isatty():
-        say("ap: waiting for an agent's host on standard input; it starts this command itself (Ctrl-C ends)")
     serve(
         spec,
         allow=words,
@@ -106,19 +102,6 @@ def mcp(
         oauth_audience=oauth_audience,
         allow_hosts=allow_host or [],
     )
-
-
-def _whole(spec: str | None) -> None:
-    """Refuse what names no account, or a folder of one: all of an account would be served, or another one.
-
-    Raises:
-        ConfigError: the spec is not of the form ``NAME:``.
-    """
-    name, colon, path = (spec or ":").partition(":")
-    if not colon:
-        raise ConfigError(f"mcp takes an account with its colon, as in {name}:")
-    if path:
-        raise ConfigError(f"mcp serves a whole account, as in {name}:, and no folder of it")
 
 
 def _find(name: str, what: str, extra: str, *, attribute: str = "") -> Any:

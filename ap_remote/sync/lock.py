@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from ap_remote.atomic import make_private
 from ap_remote.errors import BusyStoreError, StoreError
 
 FILE: Final = "sync.lock"
@@ -44,7 +45,7 @@ class SyncLock:
     async def __aenter__(self) -> Self:
         """Take the lock."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(self._folder)
             file = os.open(self._folder / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
             raise StoreError(f"the lock of the node cache cannot be opened: {exc}") from exc

@@ -1,9 +1,24 @@
-"""``python -m ap_remote_mcp``."""
+"""``python -m ap_remote_mcp``, and the command ``ap-remote-mcp``; without the extra they say what to install."""
 
 from __future__ import annotations
 
 import sys
 
-from ap_remote_mcp.server import main
+from ap_remote.errors import MissingExtraError
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command and return its exit code."""
+    try:
+        from ap_remote_mcp.server import main as run
+    except ModuleNotFoundError as exc:
+        if not exc.name or exc.name.startswith("ap_remote"):
+            raise
+        missing = MissingExtraError("the MCP server", "mcp")
+        sys.stderr.write(f"ap-remote-mcp: {missing} ({exc})\n")
+        return missing.exit_code
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -12,11 +12,14 @@ import json
 import logging
 import os
 import stat
+import time
 import urllib.request
 from hashlib import sha256
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
+import anyio
 import anyio.to_thread
 import jwt
 import msgspec
@@ -33,7 +36,7 @@ from ap_remote_mcp.policy.stepup import StepUp
 from ap_remote_mcp.principal import READ, scope_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from mcp.server.auth.provider import TokenVerifier
@@ -50,6 +53,12 @@ _ASYMMETRIC: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES2
 """Signatures that only the issuer can make. With a shared key whoever can check a token could forge one."""
 _PATIENCE: Final = 10.0
 """Seconds for the issuer to answer."""
+_FRESH: Final = 300.0
+"""Seconds for which the issuer's keys are believed without asking again."""
+_QUIET: Final = 30.0
+"""Seconds without a question to the issuer after one in vain."""
+_THREADS: Final = 2
+"""Questions to the issuer that may wait for its answer, or for another's, at once."""
 _LEEWAY: Final = 30
 """Seconds by which the issuer's clock may differ."""
 _LOCAL: Final = ("127.0.0.1", "localhost", "[::1]")
@@ -189,15 +198,26 @@ class BearerToken:
 class IssuedToken:
     """Tokens that an OAuth issuer signed (JWT) for this server and nobody else."""
 
-    def __init__(self, issuer: str, audience: str) -> None:
+    def __init__(self, issuer: str, audience: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._issuer = issuer
         self._audience = audience
-        self._keys: jwt.PyJWKClient | None = None
+        self._clock = clock
+        self._client: jwt.PyJWKClient | None = None
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._stale_at = 0.0
+        self._quiet_until = 0.0
+        self._asking = Lock()
+        # Tokens that nobody signed cost no more than these threads, however slow the issuer is.
+        self._threads = anyio.CapacityLimiter(_THREADS)
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """Return what a token says, ``None`` if it is not to be believed. Why stays in the log, the token nowhere."""
         try:
-            claims = await anyio.to_thread.run_sync(self._claims, token)
+            kid = _key_id(token)
+            key = self._known(kid)
+            if key is None:
+                key = await anyio.to_thread.run_sync(self._fetched, kid, limiter=self._threads)
+            claims = self._claims(token, key)
         except (jwt.PyJWTError, OSError, ValueError) as exc:
             _log.warning("a token was refused: %s", type(exc).__name__)
             return None
@@ -211,16 +231,37 @@ class IssuedToken:
             claims={"iss": self._issuer},
         )
 
-    def _claims(self, token: str) -> dict[str, Any]:
-        if len(token) > _LONGEST:
-            raise jwt.InvalidTokenError
-        if jwt.get_unverified_header(token).get("alg") not in _ASYMMETRIC:
-            raise jwt.InvalidAlgorithmError
-        if self._keys is None:
-            self._keys = jwt.PyJWKClient(jwks_address(self._issuer), timeout=_PATIENCE)
+    def _known(self, kid: str) -> jwt.PyJWK | None:
+        return self._keys.get(kid) if self._clock() < self._stale_at else None
+
+    def _fetched(self, kid: str) -> jwt.PyJWK:
+        """Return a key that is not known here; the issuer is asked once at a time, and not soon again in vain.
+
+        Raises:
+            jwt.PyJWKClientError: the issuer has no such key, or was asked in vain within the last half minute.
+            OSError, ValueError: as :func:`jwks_address` has them.
+        """
+        with self._asking:
+            if (key := self._known(kid)) is not None:
+                return key
+            if self._clock() < self._quiet_until:
+                raise jwt.PyJWKClientError("the issuer was asked in vain a moment ago")
+            try:
+                if self._client is None:
+                    self._client = jwt.PyJWKClient(jwks_address(self._issuer), timeout=_PATIENCE)
+                self._keys = {each.key_id: each for each in self._client.get_signing_keys(refresh=True) if each.key_id}
+                self._stale_at = self._clock() + _FRESH
+                return self._keys[kid]
+            except KeyError:
+                raise jwt.PyJWKClientError("the issuer has no such key") from None
+            finally:
+                if kid not in self._keys or self._clock() >= self._stale_at:
+                    self._quiet_until = self._clock() + _QUIET
+
+    def _claims(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
         claims: dict[str, Any] = jwt.decode(
             token,
-            self._keys.get_signing_key_from_jwt(token),
+            key,
             algorithms=list(_ASYMMETRIC),
             audience=self._audience,
             issuer=self._issuer,
@@ -228,6 +269,23 @@ class IssuedToken:
             options={"require": ["exp", "iss", "aud"]},
         )
         return claims
+
+
+def _key_id(token: str) -> str:
+    """Return by which key a token says that it was signed.
+
+    Raises:
+        jwt.PyJWTError: it is none, or of a kind that is not believed.
+    """
+    if len(token) > _LONGEST:
+        raise jwt.InvalidTokenError
+    header = jwt.get_unverified_header(token)
+    if header.get("alg") not in _ASYMMETRIC:
+        raise jwt.InvalidAlgorithmError
+    kid = header.get("kid")
+    if not isinstance(kid, str):
+        raise jwt.InvalidTokenError
+    return kid
 
 
 def _scopes(claims: dict[str, Any]) -> list[str]:

@@ -16,15 +16,16 @@ import msgspec
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated
 from msgspec import UNSET
 
-from ap_remote.errors import NotFoundError, RemoteError, UnsupportedError
+from ap_remote.errors import RemoteError, UnsupportedError
 from ap_remote.model import NodeId
 from ap_remote.remote.features import SupportsThumbnails
+from ap_remote.remote.many import stat_many
 from ap_remote.semantic.near import NearFinder
 from ap_remote_mcp.errors import Code, CodedError, coded
 from ap_remote_mcp.jobs import Jobs
 from ap_remote_mcp.journal import Journal
 from ap_remote_mcp.policy.abilities import Ability
-from ap_remote_mcp.policy.budget import Budget, BudgetSpentError
+from ap_remote_mcp.policy.budget import Budget, BudgetSpentError, Purse
 from ap_remote_mcp.policy.limits import Limits
 from ap_remote_mcp.policy.plans import Plans
 from ap_remote_mcp.policy.roots import Roots
@@ -54,7 +55,9 @@ _ADDS: Final = {
     Ability.PURGE: "start with --allow purge: photos_purge, which a person confirms by typing the number",
 }
 _FRESH: Final = 300.0
-"""Seconds for which counts of the whole library are used again."""
+"""Seconds for which counts are used again."""
+_COUNTS: Final = 256
+"""Counts that are kept at most."""
 
 
 class App:
@@ -87,17 +90,24 @@ class App:
         self.bus = InMemorySubscriptionBus()
         """Those who listen to resources; tell them by :meth:`announce`."""
         self.jobs = Jobs(None if home is None else home / "mcp-jobs", clock, told=self._job_changed)
-        self.changes = Budget(limits.changes_per_day, clock=clock)
-        self.pixels = Budget(limits.pixels_per_day, clock=clock)
+        purse = None if home is None else Purse(home / "mcp-spent.json")
+        self.changes = Budget(limits.changes_per_day, clock=clock, purse=purse, name="changes")
+        self.pixels = Budget(limits.pixels_per_day, clock=clock, purse=purse, name="pixels")
+        self.unasked = Budget(limits.unasked_files_per_day, clock=clock, purse=purse, name="unasked")
+        """Files that are downloaded without a plan."""
         self.roots = roots or Roots()
         """The folders of this machine that uploads come from and downloads go to."""
-        self.carried = Budget(limits.transfer_bytes_per_day, clock=clock)
+        self.carried = Budget(limits.transfer_bytes_per_day, clock=clock, purse=purse, name="carried")
         self.digests: dict[tuple[int, ...], str] = {}
         """The md5 of local files by device, inode, size and times, so that a preview and its plan read them once."""
         self.near = NearFinder()
         self.turn = Turn()
         self.last_error = ""
-        self._counts: dict[Category, tuple[float, Sequence[Facet]]] = {}
+        self.tallies: dict[tuple[str, float], int] = {}
+        """How many entries of the node cache a query finds, as of a sync."""
+        self._counts: dict[tuple[Category, str], tuple[float, Sequence[Facet]]] = {}
+        self._covered = (0.0, 0)
+        """When it was counted, and how many photographs the semantic index knew then."""
 
     @property
     def now(self) -> str:
@@ -141,34 +151,43 @@ class App:
 
     async def entries(self, ids: Sequence[str], *, fresh: bool = False) -> tuple[list[Entry], list[str]]:
         """Look ids up; return the entries in order, each once, and the ids that nobody has."""
-        found: list[Entry] = []
-        missing: list[str] = []
-        for each in dict.fromkeys(ids):
-            try:
-                found.append(await self.remote.stat(NodeId(each), fresh=fresh))
-            except NotFoundError:
-                missing.append(clean(each))
-        return found, missing
+        wanted = list(dict.fromkeys(ids))
+        told = await stat_many(self.remote, [NodeId(each) for each in wanted], fresh=fresh)
+        found = [each for each in told if each is not None]
+        return found, [clean(each) for each, entry in zip(wanted, told, strict=True) if entry is None]
 
     async def library(self, category: Category) -> Sequence[Facet]:
         """Return the counts of the whole library, at most five minutes old."""
-        known = self._counts.get(category)
-        if known is not None and self.clock() - known[0] < _FRESH:
+        return await self.counts(category, "")
+
+    async def counts(self, category: Category, query: str, *, fresh: bool = False) -> Sequence[Facet]:
+        """Return the counts among what a query finds, at most five minutes old; *fresh* counts them anew."""
+        known = self._counts.get((category, query))
+        if not fresh and known is not None and self.clock() - known[0] < _FRESH:
             return known[1]
-        facets = await self.remote.aggregations(category)
-        self._counts[category] = (self.clock(), facets)
+        facets = await self.remote.aggregations(category, query=query)
+        if len(self._counts) >= _COUNTS:
+            self._counts.clear()
+        self._counts[category, query] = (self.clock(), facets)
         return facets
 
     async def covered(self) -> int:
-        """Return how many photographs the semantic index knows; 0 when there is none that can be read."""
+        """Return how many photographs the semantic index knows; 0 when there is none that can be read.
+
+        Counting takes as long as the library is large, so a number that is not 0 is used again for five minutes.
+        """
         if self.index is None:
             return 0
+        counted, known = self._covered
+        if known and self.clock() - counted < _FRESH:
+            return known
         try:
             status = await anyio.to_thread.run_sync(self.index.status)
         except RemoteError as exc:
             _log.info("the semantic index cannot be read: %s", type(exc).__name__)
             return 0
-        return status.photos if status.built else 0
+        self._covered = (self.clock(), status.photos if status.built else 0)
+        return self._covered[1]
 
     async def coverage(self) -> Coverage:
         """Return how much of the library the semantic index knows."""
@@ -176,12 +195,14 @@ class App:
 
     def known_total(self) -> int | None:
         """Return how many photographs there are if that was counted already; asks nobody."""
-        known = self._counts.get("type")
+        known = self._counts.get(("type", ""))
         return None if known is None else photographs(known[1])
 
     def forget_counts(self) -> None:
         """Count anew next time, after a change."""
         self._counts.clear()
+        self.tallies.clear()
+        self._covered = (0.0, 0)
 
     async def preview(self, entry: Entry, side: int) -> bytes:
         """Return a small JPEG of an entry, without metadata.
@@ -226,13 +247,27 @@ class App:
         }
 
     def spend(self, budget: Budget, cost: int, what: str) -> None:
-        """Take from a budget.
+        """Take from a budget, when nothing else can refuse any more.
 
         Raises:
             CodedError: it is spent.
         """
-        try:
+        with self._spending(cost, what):
             budget.spend(cost)
+
+    def afford(self, budget: Budget, cost: int, what: str) -> None:
+        """Make sure that so much is left of a budget, and take nothing.
+
+        Raises:
+            CodedError: it is spent.
+        """
+        with self._spending(cost, what):
+            budget.afford(cost)
+
+    @contextmanager
+    def _spending(self, cost: int, what: str) -> Iterator[None]:
+        try:
+            yield
         except BudgetSpentError as exc:
             sentence = f"Today's budget for {what} leaves {exc.left}, {cost} are needed; it resets at "
             raise CodedError(Code.BUDGET, f"{sentence}{self.time_of(exc.resets_at)}Z") from exc

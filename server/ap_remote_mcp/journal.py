@@ -1,28 +1,36 @@
 """What this server changed: a line before, a line after, a line when it was taken back.
 
-Each process writes a file of its own, so that two hosts may serve one account; what one did, the other can take back.
-The lines hold ids, versions, paths and marks, never content, and outlive the process.
+Each process writes files of its own, so that two hosts may serve one account; what one did, the other can take back.
+The lines hold ids, versions, paths and marks, never content, and outlive the process by 180 days. A process remembers
+what it has read: of the files of others it reads what they wrote since.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import anyio.to_thread
 import msgspec
+from filelock import FileLock, Timeout
 
+from ap_remote.atomic import make_private
 from ap_remote.errors import CorruptStoreError, StoreError
 from ap_remote.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 _SUFFIX: Final = ".jsonl"
-_READ: Final = 1 << 24
-"""Bytes of one file that are read: about 100,000 changed entries."""
+FULL: Final = 8 << 20
+"""Bytes after which a new file is begun (own choice): reading one takes a fraction of a second."""
+KEPT: Final = 180 * 86_400.0
+"""Seconds for which an operation is known, and can be taken back (own choice)."""
 
 
 class Before(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -69,6 +77,17 @@ class Operation(msgspec.Struct, kw_only=True):
     undone_by: str = ""
 
 
+class _Seen(msgspec.Struct):
+    """What is known of a file: how far it was read, and as what it stood there then."""
+
+    size: int = 0
+    mtime_ns: int = 0
+    read: int = 0
+    """Bytes of its whole lines."""
+    last: str = ""
+    """When its last operation was noted."""
+
+
 class Journal:
     """The operations of one account.
 
@@ -81,7 +100,13 @@ class Journal:
         self._folder = folder
         self._clock = clock
         self._ledger: Ledger[Line] | None = None
-        self._lines: list[Line] = []
+        self._own: set[str] = set()
+        self._known: dict[str, Operation] = {}
+        self._early: dict[str, list[Line]] = {}
+        """What became of operations whose beginning was not read yet: it may stand in a file that is read later."""
+        self._seen: dict[str, _Seen] = {}
+        self._reading = Lock()
+        self._learning = Lock()
 
     def begin(self, action: str, who: str, entries: Sequence[Before], bound: dict[str, Any] | None = None) -> str:
         """Note what is about to happen and return the id of the operation.
@@ -94,7 +119,7 @@ class Journal:
             Line(
                 what="begun",
                 op_id=op_id,
-                at=self._now(),
+                at=self._time(),
                 action=action,
                 who=who,
                 entries=tuple(entries),
@@ -105,41 +130,56 @@ class Journal:
 
     def end(self, op_id: str, done: Sequence[str], made: dict[str, Any] | None = None) -> None:
         """Note what happened."""
-        self._write(Line(what="ended", op_id=op_id, at=self._now(), done=tuple(done), made=made or {}))
+        self._write(Line(what="ended", op_id=op_id, at=self._time(), done=tuple(done), made=made or {}))
 
     def undone(self, op_id: str, by: str) -> None:
         """Note that an operation was taken back by another."""
-        self._write(Line(what="undone", op_id=op_id, at=self._now(), by=by))
+        self._write(Line(what="undone", op_id=op_id, at=self._time(), by=by))
 
     def find(self, op_id: str) -> Operation | None:
-        """Return an operation, whichever process did it; ``None`` if nobody knows it."""
-        return next((each for each in self.operations() if each.op_id == op_id), None)
+        """Return an operation, whichever process did it; ``None`` if nobody knows it.
 
-    def operations(self) -> list[Operation]:
-        """Return every operation, the last first.
+        What other processes wrote is read first: nothing, right after :meth:`refresh`, which reads in a thread.
 
         Raises:
             CorruptStoreError: a file of the journal cannot be read.
         """
-        known: dict[str, Operation] = {}
-        lines = sorted(self._all(), key=lambda line: line.what != "begun")
-        for line in lines:
-            if line.what == "begun":
-                known[line.op_id] = Operation(
-                    op_id=line.op_id,
-                    at=line.at,
-                    action=line.action,
-                    who=line.who,
-                    entries=line.entries,
-                    bound=line.bound,
-                )
-            elif (operation := known.get(line.op_id)) is not None:
-                if line.what == "ended":
-                    operation.done = line.done
-                    operation.made = line.made
-                else:
-                    operation.undone_by = line.by
-        return sorted(known.values(), key=lambda each: (each.at, each.op_id), reverse=True)
+        self._look()
+        return self._known.get(op_id)
+
+    def operations(self) -> list[Operation]:
+        """Return every operation, the last first; reads as :meth:`find` does.
+
+        Raises:
+            CorruptStoreError: a file of the journal cannot be read.
+        """
+        self._look()
+        return sorted(self._known.values(), key=lambda each: (each.at, each.op_id), reverse=True)
+
+    async def refresh(self) -> None:
+        """Read what other processes wrote since, in a thread.
+
+        Raises:
+            CorruptStoreError: a file of the journal cannot be read.
+        """
+        if self._folder is not None:
+            await anyio.to_thread.run_sync(self._look)
+
+    def sweep(self) -> None:
+        """Remove the files all of whose operations are older than 180 days, unless a process still writes them."""
+        horizon = self._horizon()
+        if self._folder is None or not self._folder.is_dir():
+            return
+        with self._reading:
+            for name, seen in list(self._seen.items()):
+                file = self._folder / name
+                if name in self._own or seen.last >= horizon or seen.mtime_ns >= (self._clock() - KEPT) * 1e9:
+                    continue
+                lock = file.with_name(f"{name}.lock")
+                with suppress(Timeout), FileLock(lock, timeout=0, thread_local=False):
+                    file.unlink(missing_ok=True)
+                    lock.unlink(missing_ok=True)
+                    del self._seen[name]
 
     def close(self) -> None:
         """Let the file go. Closing twice is allowed."""
@@ -147,32 +187,106 @@ class Journal:
             self._ledger.close()
             self._ledger = None
 
-    def _write(self, line: Line) -> None:
-        if self._folder is None:
-            self._lines.append(line)
-            return
-        if self._ledger is None:
-            try:
-                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            except OSError as exc:
-                raise StoreError(f"cannot make the journal's folder {self._folder}: {exc.strerror or exc}") from exc
-            name = f"{self._now()[:10]}-{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
-            self._ledger = Ledger(self._folder / name, Line)
-            self._ledger.file.chmod(0o600)
-        self._ledger.append(line)
+    # -- writing -------------------------------------------------------------------------------------------------------
 
-    def _all(self) -> Iterator[Line]:
-        yield from self._lines
+    def _write(self, line: Line) -> None:
+        if self._folder is not None:
+            ledger = self._ledger or self._opened(self._folder)
+            ledger.append(line)
+            if ledger.file.stat().st_size >= FULL:
+                self.close()
+        self._learn(line)
+
+    def _opened(self, folder: Path) -> Ledger[Line]:
+        try:
+            make_private(folder)
+        except OSError as exc:
+            raise StoreError(f"cannot make the journal's folder {folder}: {exc.strerror or exc}") from exc
+        name = f"{self._time()[:10]}-{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
+        self._own.add(name)
+        self._ledger = Ledger(folder / name, Line)
+        self._ledger.file.chmod(0o600)
+        return self._ledger
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Read what is new in the files of others; what can be read is known even where another file cannot."""
         if self._folder is None or not self._folder.is_dir():
             return
-        decoder = msgspec.json.Decoder(Line)
-        for file in sorted(self._folder.glob(f"*{_SUFFIX}")):
-            # Another process may be in the middle of its last line.
-            body = file.read_bytes()[:_READ].rpartition(b"\n")[0]
-            try:
-                yield from (decoder.decode(line) for line in body.splitlines())
-            except msgspec.DecodeError as exc:
-                raise CorruptStoreError(f"{file} is no journal: {exc}") from exc
+        failure: CorruptStoreError | None = None
+        with self._reading:
+            for each in sorted(self._folder.glob(f"*{_SUFFIX}")):
+                if each.name in self._own:
+                    continue
+                try:
+                    state = each.stat()
+                except FileNotFoundError:
+                    continue  # another process swept it
+                seen = self._seen.setdefault(each.name, _Seen())
+                if (seen.size, seen.mtime_ns) == (state.st_size, state.st_mtime_ns):
+                    continue
+                try:
+                    self._read(each, seen)
+                except CorruptStoreError as exc:
+                    failure = failure or exc
+                else:
+                    seen.size, seen.mtime_ns = state.st_size, state.st_mtime_ns
+        if failure is not None:
+            raise failure
 
-    def _now(self) -> str:
-        return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds")
+    def _read(self, file: Path, seen: _Seen) -> None:
+        decoder = msgspec.json.Decoder(Line)
+        try:
+            with file.open("rb") as stream:
+                stream.seek(seen.read)
+                for line in stream:
+                    if not line.endswith(b"\n"):
+                        break  # another process is in the middle of its last line
+                    told = decoder.decode(line)
+                    self._learn(told)
+                    seen.read += len(line)
+                    seen.last = max(seen.last, told.at)
+        except FileNotFoundError:
+            return  # another process swept it
+        except (OSError, msgspec.DecodeError) as exc:
+            raise CorruptStoreError(f"{file} is no journal: {exc}") from exc
+
+    def _learn(self, line: Line) -> None:
+        """Put a line to its operation; each line once, and a beginning before what became of it."""
+        with self._learning:
+            if line.what == "begun":
+                if line.op_id in self._known or line.at < self._horizon():
+                    return
+                self._known[line.op_id] = Operation(
+                    op_id=line.op_id,
+                    at=line.at,
+                    action=line.action,
+                    who=line.who,
+                    entries=line.entries,
+                    bound=line.bound,
+                )
+                for each in self._early.pop(line.op_id, ()):
+                    _became(self._known[line.op_id], each)
+            elif (operation := self._known.get(line.op_id)) is not None:
+                _became(operation, line)
+            elif line.at >= self._horizon():
+                self._early.setdefault(line.op_id, []).append(line)
+
+    def _time(self) -> str:
+        return _written(self._clock())
+
+    def _horizon(self) -> str:
+        return _written(max(0.0, self._clock() - KEPT))
+
+
+def _became(operation: Operation, line: Line) -> None:
+    if line.what == "ended":
+        operation.done = line.done
+        operation.made = line.made
+    else:
+        operation.undone_by = line.by
+
+
+def _written(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")

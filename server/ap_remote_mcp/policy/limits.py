@@ -21,6 +21,8 @@ MAX_PX: Final = 1568
 """Pixels of the longer side; vision models scale larger pictures down."""
 MAX_TEXT: Final = 500
 """Characters of a free text or a filter."""
+MAX_WAIT: Final = 40
+"""Seconds that a call waits for a job: what is left of its own time is for the answer."""
 MAX_ID: Final = 128
 MAX_TOKEN: Final = 4096
 """Characters of a cursor."""
@@ -47,7 +49,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Folders whose entries are counted for one listing."""
     call_seconds: float = 45.0
     """After this long a call is given up."""
-    wait_seconds: float = 40.0
+    wait_seconds: float = MAX_WAIT
     """How long a call waits for a job before it answers with how far the job is."""
     stop_seconds: float = 5.0
     """How long a call waits for a job to stop."""
@@ -56,19 +58,21 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     plan_seconds: float = 900.0
     """How long a plan may be applied."""
     changes_per_day: int = 2_000
-    """Entries that one process changes in 24 hours."""
+    """Entries that all servers of an account change in 24 hours."""
     pixels_per_day: int = 2_000_000_000
-    """Pixels that one process shows in 24 hours."""
+    """Pixels that all servers of an account show in 24 hours."""
     upload_file_bytes: int = 10 * 1024**3
     """A local file larger than this is not sent."""
     transfer_bytes: int = 20 * 1024**3
     """What one call may send or fetch."""
     transfer_bytes_per_day: int = 100 * 1024**3
-    """Bytes that one process sends and fetches in 24 hours."""
+    """Bytes that all servers of an account send and fetch in 24 hours."""
     unasked_files: int = 50
     """So many files are downloaded without a plan."""
     unasked_bytes: int = 1024**3
     """Bytes that are downloaded without a plan."""
+    unasked_files_per_day: int = 1_000
+    """Files that all servers of an account download without a plan in 24 hours; more of them need one."""
     rewritten_bytes: int = 100 * 1024**2
     """A photograph larger than this is not freed of its position."""
     picture_bytes: int = 15 * 1024 * 1024

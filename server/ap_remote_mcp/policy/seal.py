@@ -12,7 +12,10 @@ import hmac
 import os
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
+
+from ap_remote.atomic import make_private, write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,19 +70,31 @@ def process_key() -> bytes:
 def kept_key(file: Path) -> bytes:
     """Return the key kept in *file*, making it (mode 0600) when it is missing or too short.
 
-    Cursors are sealed by it, so that they survive a restart.
+    Cursors are sealed by it, so that they survive a restart. Servers that start at once end with one key.
+
+    Raises:
+        OSError: it can be neither read nor written.
     """
-    try:
-        key = file.read_bytes()
-    except FileNotFoundError:
-        key = b""
+    key = _read(file)
     if len(key) >= _KEY:
         return key
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key = process_key()
-    partial = file.with_name(f"{file.name}.{os.getpid()}.partial")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(key)
-    partial.replace(file)
-    return key
+    make_private(file.parent)
+    made = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    write_atomically(made, process_key(), private=True)
+    try:
+        if key:
+            made.replace(file)
+        else:
+            # Unlike a rename a link never replaces the key that another server made meanwhile.
+            with suppress(FileExistsError):
+                os.link(made, file)
+    finally:
+        made.unlink(missing_ok=True)
+    return _read(file)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""

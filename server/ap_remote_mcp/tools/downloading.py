@@ -6,6 +6,7 @@ the md5 that the service promised and written down in a manifest beside it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from functools import partial
@@ -22,11 +23,12 @@ from ap_remote_mcp.changes.proposal import Proposal, picked
 from ap_remote_mcp.changes.wording import counted, named, quoted, sized
 from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
+from ap_remote_mcp.journal import Before
 from ap_remote_mcp.policy.roots import OutsideRootsError
 from ap_remote_mcp.principal import caller
 from ap_remote_mcp.results.pages import Change
 from ap_remote_mcp.results.text import clean
-from ap_remote_mcp.tools.jobs import handed_over
+from ap_remote_mcp.tools.jobs import followed, started
 from ap_remote_mcp.tools.parameters import ChangedIds, PlanToken
 from ap_remote_mcp.tools.saving import DOWNLOAD, ONLY_JPEG
 
@@ -37,6 +39,15 @@ if TYPE_CHECKING:
 
 Naming = Literal["name", "date_name", "id_name"]
 Size = Literal["original", "web"]
+
+
+class Download(Proposal, frozen=True, kw_only=True):
+    """Pictures that would be saved. Nothing of the library changes, so the journal needs no more than their ids."""
+
+    @property
+    def before(self) -> list[Before]:
+        """What the journal keeps."""
+        return [Before(id=entry.id) for entry in self.entries]
 
 
 async def ask_download(  # noqa: PLR0917 - resolvers take the tool's arguments by name
@@ -66,6 +77,7 @@ async def photos_download(
     """Save pictures to a local folder with a manifest; nothing is overwritten. More than 50 or 1 GiB need a plan."""
     app: App = ctx.request_context.lifespan_context
     wish = partial(propose, ids=ids, to=to, naming=naming, size=size, strip_gps=strip_gps)
+    app.jobs.admit(caller())
     if plan:
         proposal = await permitted(ctx, plan, sure, wish)
         if isinstance(proposal, Change):
@@ -74,7 +86,7 @@ async def photos_download(
         proposal = await wish(app)
         if not proposal.entries or _is_much(app, proposal):
             return previewed(app, proposal)
-    app.spend(app.carried, _bytes(proposal.entries), "bytes")
+    app.afford(app.carried, _bytes(proposal.entries), "bytes")
     if plan:
         op_id = begun(app, proposal, plan)
     else:
@@ -87,7 +99,11 @@ async def photos_download(
         "size": size,
         "strip_gps": strip_gps,
     }
-    job = await handed_over(ctx, DOWNLOAD, arguments)
+    job_id = await started(app, DOWNLOAD, arguments)
+    app.carried.take(_bytes(proposal.entries))
+    if not plan:
+        app.unasked.take(len(proposal.entries))
+    job = await followed(ctx, app, job_id, app.limits.wait_seconds)
     return Change(action=DOWNLOAD, op_id=op_id, skipped=list(proposal.skipped), job=job)
 
 
@@ -119,11 +135,18 @@ async def propose(app: App, *, ids: Sequence[str], to: str, naming: Naming, size
         )
     shown = clean(app.roots.shown(folder))
     live = sum(entry.is_live for entry in entries)
-    return Proposal(
+    return Download(
         action=DOWNLOAD,
         entries=entries,
         skipped=skipped,
-        bound={"to": shown, "naming": naming, "size": size, "strip_gps": strip_gps},
+        # What is shown is cut and cleaned; the plan is for the folder itself.
+        bound={
+            "to": shown,
+            "folder": hashlib.sha256(os.fsencode(folder)).hexdigest(),
+            "naming": naming,
+            "size": size,
+            "strip_gps": strip_gps,
+        },
         warnings=(f"{live} live photos come without their films",) if live else (),
         question=f"Save {counted(entries)} ({sized(total)}) to {quoted(shown, 80)}: {named(entries)}?",
         cost=0,
@@ -135,7 +158,10 @@ def _bytes(entries: Sequence[Entry]) -> int:
 
 
 def _is_much(app: App, proposal: Proposal) -> bool:
-    return len(proposal.entries) > app.limits.unasked_files or _bytes(proposal.entries) > app.limits.unasked_bytes
+    files = len(proposal.entries)
+    if files > app.limits.unasked_files or _bytes(proposal.entries) > app.limits.unasked_bytes:
+        return True
+    return files > app.unasked.left
 
 
 def _target(app: App, to: str) -> Path:

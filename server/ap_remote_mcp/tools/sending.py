@@ -153,6 +153,7 @@ class Sending:
             if not await anyio.to_thread.run_sync(is_unchanged, descriptor, file):
                 return Sent(file=file.file, state="failed", why="it changed since the preview")
             self._begin(at)
+            await self._job.settled()
             try:
                 entry = await self._app.remote.put(
                     Measured(by_descriptor(real, descriptor), file.md5, file.size),

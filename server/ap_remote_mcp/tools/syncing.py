@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-import msgspec
 from mcp.server.mcpserver import Context
 from msgspec import Meta
 
@@ -44,7 +43,13 @@ async def sync_changes(app: App, job: Running) -> dict[str, Any]:
         raise UnsupportedError("this remote keeps nothing that could grow old")
     report = await app.remote.sync(progress=lambda seen, total: job.report(seen, total or 0, "nodes"))
     app.forget_counts()
-    return dict(msgspec.to_builtins(report))
+    return {
+        "looked_at": report.seen,
+        "changed": report.changed,
+        "removed": report.removed,
+        "seconds": round(report.seconds, 1),
+        **({"resumed": True} if report.resumed else {}),
+    }
 
 
 async def sync_embeddings(app: App, job: Running) -> dict[str, Any]:
@@ -55,6 +60,12 @@ async def sync_embeddings(app: App, job: Running) -> dict[str, Any]:
     report = await app.index.build(
         app.remote, limit=limit, progress=lambda done, total: job.report(done, total, "photographs")
     )
-    told = dict(msgspec.to_builtins(report))
-    # What could not be read is told by number and reason; names stay in the index's own report.
-    return {name: value if isinstance(value, int | float | str) else len(value) for name, value in told.items()}
+    # What could not be read is told by number; names stay in the index's own report.
+    return {
+        "photographs": report.total,
+        "encoded": report.encoded,
+        "reused": report.reused,
+        "failed": len(report.failed),
+        "seconds": round(report.seconds, 1),
+        "per_second": round(report.images_per_second, 1),
+    }

@@ -29,9 +29,10 @@ from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.policy.filenames import candidates
 from ap_remote_mcp.policy.limits import MAX_CHANGE
+from ap_remote_mcp.principal import caller
 from ap_remote_mcp.results.pages import Change, LocalFile, Preview, Skipped
 from ap_remote_mcp.results.text import clean
-from ap_remote_mcp.tools.jobs import handed_over, within
+from ap_remote_mcp.tools.jobs import followed, started, within
 from ap_remote_mcp.tools.outgoing import LocalFileError, Outgoing, looked_at
 from ap_remote_mcp.tools.parameters import PlanToken
 from ap_remote_mcp.tools.sending import UPLOAD
@@ -52,11 +53,6 @@ class Upload(Proposal, frozen=True, kw_only=True):
     files: tuple[Outgoing, ...] = ()
     room: int = 0
     """JSON bytes for the list of the files."""
-
-    @property
-    def versions(self) -> dict[str, int]:
-        """What a plan is bound to beside the arguments."""
-        return {each.path: each.size for each in self.files}
 
     def preview(self) -> Preview:
         """Return what is shown."""
@@ -95,7 +91,9 @@ async def photos_upload(
     if isinstance(proposal, Change):
         return proposal
     assert isinstance(proposal, Upload)  # noqa: S101 - propose() makes nothing else
-    app.spend(app.carried, sum(each.size for each in proposal.files), "bytes")
+    size = sum(each.size for each in proposal.files)
+    app.jobs.admit(caller())
+    app.afford(app.carried, size, "bytes")
     op_id = begun(app, proposal, plan)
     arguments = {
         "op_id": op_id,
@@ -103,7 +101,9 @@ async def photos_upload(
         "dedupe": dedupe,
         "files": msgspec.to_builtins(proposal.files),
     }
-    job = await handed_over(ctx, UPLOAD, arguments)
+    job_id = await started(app, UPLOAD, arguments)
+    app.carried.take(size)
+    job = await followed(ctx, app, job_id, app.limits.wait_seconds)
     return Change(action=UPLOAD, op_id=op_id, skipped=list(proposal.skipped), job=job)
 
 
@@ -121,9 +121,9 @@ async def propose(app: App, *, paths: Sequence[str], to: str, dedupe: Dedupe) ->
         raise CodedError(
             Code.BAD_ARGUMENT, f"{sized(size)} are more than the {sized(app.limits.transfer_bytes)} of one call"
         )
-    folder, exists = await _folder(app, to)
+    folder, folder_id = await _folder(app, to)
     taken: dict[str, Entry | None] = {}
-    if exists:
+    if folder_id:
         taken |= {fold(each.name): each async for each in app.remote.list(folder, fresh=True)}
     held = await _held(app, files, dedupe)
     there: list[Skipped] = []
@@ -149,11 +149,12 @@ async def propose(app: App, *, paths: Sequence[str], to: str, dedupe: Dedupe) ->
         skipped=(*there, *refused),
         bound={
             "to": folder,
+            "folder": folder_id,
             "dedupe": dedupe,
             "files": [[each.file, each.name, each.size, each.md5] for each in sent],
             "stands_alone": bool(sent),
         },
-        warnings=() if exists else (f"the folder {quoted(folder, 80)} will be made",),
+        warnings=() if folder_id else (f"the folder {quoted(folder, 80)} will be made",),
         question=f"Upload {len(sent)} {'file' if len(sent) == 1 else 'files'} ({total}) of this machine to the folder "
         f"{quoted(folder, 80)}: {names}{more}?",
         cost=len(sent),
@@ -178,18 +179,18 @@ async def _files(app: App, paths: Sequence[str]) -> tuple[list[Outgoing], list[S
     return list(files.values()), refused
 
 
-async def _folder(app: App, to: str) -> tuple[str, bool]:
-    """Return the target as the library has it, and whether it is there."""
+async def _folder(app: App, to: str) -> tuple[str, str]:
+    """Return the target as the library has it and its id, ``""`` where it is to be made."""
     path = normalise(to)
     if is_view(path):
         raise CodedError(Code.BAD_ARGUMENT, "A view is no folder", "Upload to a folder, then use photos_album.")
     try:
         found = await app.remote.stat(path, fresh=True)
     except NotFoundError:
-        return path, False
+        return path, ""
     if not found.is_folder:
         raise IsFileError(path)
-    return found.path, True
+    return found.path, found.id
 
 
 async def _held(app: App, files: Sequence[Outgoing], dedupe: Dedupe) -> dict[str, str]:

@@ -21,11 +21,11 @@ from PIL import Image
 from ap_remote.backends.memory import MemoryRemote
 from ap_remote.errors import AuthenticationError, UnavailableError
 from ap_remote.model import NodeId
+from ap_remote.transfer.stripping import without_position
 from ap_remote_mcp.policy.filenames import LIMIT, candidates, portable
 from ap_remote_mcp.policy.limits import Limits
 from ap_remote_mcp.policy.roots import Roots
 from ap_remote_mcp.results.pictures import PictureError
-from ap_remote_mcp.results.stripping import without_position
 from ap_remote_mcp.server import build_server
 from ap_remote_mcp.tools import landing as landings
 from ap_remote_mcp.tools.landing import Landing

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import threading
 
 import pytest
 
 from ap_remote.errors import CorruptStoreError, StoreError
+from ap_remote_mcp import journal as module
 from ap_remote_mcp.journal import Before, Journal
 
 
@@ -96,3 +99,117 @@ def test_a_journal_that_cannot_be_written_lets_nothing_begin(tmp_path):
     with pytest.raises(StoreError):
         journal(blocked / "journal").begin("trash", "local", [Before(id="a")])
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+DAY = 86_400.0
+
+
+def test_the_newest_operation_is_known_however_long_the_journal_is(tmp_path):
+    """One file of more than the 16 MiB that were once read of each."""
+    book = journal(tmp_path)
+    old = book.begin("trash", "local", [Before(id="a")])
+    book.close()
+    (file,) = tmp_path.glob("*.jsonl")
+    line = file.read_bytes()
+    with file.open("ab") as stream:
+        for number in range(5):
+            filler = line.replace(old.encode(), b"%016x" % number).replace(b'"a"', b'"' + b"x" * (4 << 20) + b'"')
+            stream.write(filler)
+        stream.write(line.replace(old.encode(), b"f" * 16))
+    assert file.stat().st_size > 16 << 20
+    assert journal(tmp_path).find("f" * 16).entries == (Before(id="a"),)
+
+
+def test_a_full_file_is_followed_by_a_new_one_and_both_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "FULL", 500)
+    book = journal(tmp_path)
+    ids = [book.begin("trash", "local", [Before(id=str(each))]) for each in range(12)]
+    for op_id in ids:
+        book.end(op_id, ["x"])
+    files = list(tmp_path.glob("*.jsonl"))
+    assert len(files) > 3
+    assert max(each.stat().st_size for each in files) < 1000
+    for reader in (book, journal(tmp_path)):
+        assert [each.op_id for each in reader.operations()] == ids[::-1]
+        assert all(each.done == ("x",) for each in reader.operations())
+    book.close()
+
+
+def test_what_was_read_is_not_read_again_and_of_what_grew_only_the_rest(tmp_path, monkeypatch):
+    here, there = journal(tmp_path), journal(tmp_path)
+    first = there.begin("trash", "local", [Before(id="a")])
+    read = []
+    learn = Journal._learn
+    monkeypatch.setattr(Journal, "_learn", lambda self, line: (read.append((self, line.what)), learn(self, line)))
+    assert here.find(first).done is None
+    here.operations()
+    assert read == [(here, "begun")]
+    there.end(first, ["a"])
+    assert here.find(first).done == ("a",)
+    assert [what for who, what in read if who is here] == ["begun", "ended"]
+    there.close()
+
+
+def test_its_own_operations_are_known_without_reading(tmp_path):
+    book = journal(tmp_path)
+    op_id = book.begin("trash", "local", [Before(id="a")])
+    next(tmp_path.glob("*.jsonl")).write_bytes(b"not to be read")
+    assert book.find(op_id).action == "trash"
+    book.close()
+
+
+def test_an_end_that_is_read_before_its_beginning_counts(tmp_path):
+    here, there = journal(tmp_path), journal(tmp_path)
+    op_id = here.begin("upload", "local", [])
+    there.end(op_id, ["a"])
+    here.close()
+    there.close()
+    first, second = sorted(tmp_path.glob("*.jsonl"), key=lambda each: b"ended" not in each.read_bytes())
+    first.rename(tmp_path / "a.jsonl")
+    second.rename(tmp_path / "b.jsonl")
+    assert journal(tmp_path).find(op_id).done == ("a",)
+
+
+async def test_the_files_of_others_are_read_in_a_thread(tmp_path, monkeypatch):
+    there = journal(tmp_path)
+    op_id = there.begin("trash", "local", [Before(id="a")])
+    threads = set()
+    read = Journal._read
+    monkeypatch.setattr(
+        Journal, "_read", lambda self, *given: (threads.add(threading.current_thread()), read(self, *given))
+    )
+    here = journal(tmp_path)
+    await here.refresh()
+    assert here.find(op_id) is not None
+    assert threads
+    assert threading.main_thread() not in threads
+    there.close()
+
+
+def test_what_is_older_than_180_days_is_forgotten_with_its_file_and_no_other(tmp_path):
+    now = 1_700_000_000.0
+    books = {"old": journal(tmp_path, now - 181 * DAY), "young": journal(tmp_path, now - 179 * DAY)}
+    ids = {name: book.begin("trash", "local", [Before(id="a")]) for name, book in books.items()}
+    held = journal(tmp_path, now - 181 * DAY)
+    held.begin("trash", "local", [Before(id="held")])
+    for name, book in books.items():
+        book.close()
+        os.utime(tmp_path / book._own.copy().pop(), (now - (181 if name == "old" else 179) * DAY,) * 2)
+    os.utime(tmp_path / held._own.copy().pop(), (now - 181 * DAY,) * 2)
+    reader = journal(tmp_path, now)
+    assert [each.op_id for each in reader.operations()] == [ids["young"]]
+    reader.sweep()
+    assert {each.name for each in tmp_path.glob("*.jsonl")} == held._own | books["young"]._own
+    held.close()
+
+
+def test_what_can_be_read_is_known_beside_a_file_that_cannot(tmp_path):
+    there = journal(tmp_path)
+    op_id = there.begin("trash", "local", [Before(id="a")])
+    there.close()
+    (tmp_path / "0000-foreign.jsonl").write_bytes(b"hello\n")
+    book = journal(tmp_path)
+    for _ in range(2):
+        with pytest.raises(CorruptStoreError):
+            book.operations()
+    assert op_id in book._known

@@ -36,7 +36,7 @@ async def test_a_sync_answers_with_what_it_did(open_client):
     async with open_client(remote) as client:
         job = (await client.call_tool("photos_sync", {})).structured_content
     assert (job["state"], job["kind"], job["done"]) == ("done", "sync changes", 3)
-    assert job["result"]["changed"] == 2
+    assert job["result"] == {"looked_at": 3, "changed": 2, "removed": 1, "seconds": 0.5}
 
 
 async def test_one_that_takes_long_goes_on_and_is_followed(open_client):
@@ -135,8 +135,8 @@ async def test_embeddings_are_made_by_the_index(open_client, library, make_index
             encoded=2,
             reused=0,
             failed=(ItemFailure(path="Private/name.jpg", reason="broken"),),
-            seconds=1.0,
-            images_per_second=2.0,
+            seconds=5.578525443001126,
+            images_per_second=2.3456789,
             device="cpu",
             encoder="offline",
             fingerprint="f",
@@ -146,7 +146,14 @@ async def test_embeddings_are_made_by_the_index(open_client, library, make_index
     async with open_client(library.remote, index=index) as client:
         job = (await client.call_tool("photos_sync", {"what": "embeddings", "limit": 2})).structured_content
     assert (job["state"], job["done"], asked) == ("done", 2, [2])
-    assert job["result"]["failed"] == 1
+    assert job["result"] == {
+        "photographs": 2,
+        "encoded": 2,
+        "reused": 0,
+        "failed": 1,
+        "seconds": 5.6,
+        "per_second": 2.3,
+    }
     assert "Private" not in str(job)
 
 
