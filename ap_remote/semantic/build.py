@@ -21,6 +21,7 @@ from ap_remote.errors import UnavailableError
 from ap_remote.model import Status
 from ap_remote.semantic import thumbnails
 from ap_remote.semantic.encoder import Encoded, SupportsLabels, SupportsPreparation
+from ap_remote.semantic.measures import Measures, measure
 from ap_remote.semantic.results import BuildReport, ItemFailure, Label
 from ap_remote.semantic.shards import Record
 
@@ -45,9 +46,15 @@ SILENCE: Final = 5
 """Failures of the connection in a row after which the build ends: the service is down, not the photographs."""
 
 
+class _Decoded(NamedTuple):
+    picture: Any
+    """What the encoder takes."""
+    measures: Measures
+
+
 class _Ready(NamedTuple):
     md5: str
-    picture: Any
+    decoded: _Decoded
 
 
 class _Work(NamedTuple):
@@ -172,7 +179,7 @@ class Build:
             else:
                 await ready.put(_Ready(work.md5, picture))
 
-    async def _picture(self, work: _Work, decoders: ThreadPoolExecutor) -> Any | ItemFailure:
+    async def _picture(self, work: _Work, decoders: ThreadPoolExecutor) -> _Decoded | ItemFailure:
         """Return what the encoder takes, from the first photograph of that content which is still there."""
         failure = ItemFailure(path=work.entries[0].path, reason="it is no longer there", status="missing")
         for entry in work.entries:
@@ -192,12 +199,13 @@ class Build:
                 break
         return failure
 
-    def _decode(self, fetched: thumbnails.Fetched) -> Any:
+    def _decode(self, fetched: thumbnails.Fetched) -> _Decoded:
         began = perf_counter()
         try:
             size = self._encoder.thumbnail_size
             image = thumbnails.decode(fetched.data, size=size, upright=fetched.upright)
-            return self._encoder.prepare(image) if isinstance(self._encoder, SupportsPreparation) else image
+            ready = self._encoder.prepare(image) if isinstance(self._encoder, SupportsPreparation) else image
+            return _Decoded(ready, measure(image))
         finally:
             self._stages["decode"] += perf_counter() - began
 
@@ -213,9 +221,12 @@ class Build:
                     break
                 batch.append(item)
             if batch:
-                encoded = await loop.run_in_executor(model, self._encode, [each.picture for each in batch])
+                encoded = await loop.run_in_executor(model, self._encode, [each.decoded.picture for each in batch])
                 self._vectors.append(encoded.vectors)
-                self._records += [Record(item.md5, labels) for item, labels in zip(batch, encoded.labels, strict=True)]
+                self._records += [
+                    Record(item.md5, labels, item.decoded.measures)
+                    for item, labels in zip(batch, encoded.labels, strict=True)
+                ]
                 self._encoded += len(batch)
                 self._advance(len(batch))
             if len(self._records) >= FLUSH_ROWS or perf_counter() - self._flushed >= FLUSH_SECONDS:

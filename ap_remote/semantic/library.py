@@ -110,7 +110,6 @@ class SemanticIndex:
             if active is None:
                 return IndexStatus(folder=str(self.folder), built=False)
             one = active.fingerprint
-            files = [*store.generation_folder(one).glob("*"), *store.index_folder(one).glob("*")]
             return IndexStatus(
                 folder=str(self.folder),
                 built=True,
@@ -121,7 +120,7 @@ class SemanticIndex:
                 vectors=store.watermark(one).rows,
                 failed=tuple(store.catalog.failures(one).values()),
                 updated=datetime.fromisoformat(active.updated) if active.updated else None,
-                bytes=sum(file.stat().st_size for file in files),
+                bytes=store.size(one),
             )
 
     async def search(
@@ -341,8 +340,8 @@ class SemanticIndex:
 
         from ap_remote.semantic.vectors import mask
 
-        rows = self._store().catalog.rows_of(serving.generation.fingerprint, found).values()
-        return mask(np.fromiter(rows, dtype=np.int64), serving.vectors.span)
+        rows = self._store().catalog.all_rows_of(serving.generation.fingerprint, found)
+        return mask(np.asarray(rows, dtype=np.int64), serving.vectors.span)
 
     def _nearest(
         self, serving: _Serving, question: answers.Question, k: int, seen: int, allowed: NDArray[np.bool_] | None

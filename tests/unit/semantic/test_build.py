@@ -255,7 +255,7 @@ async def test_a_disk_that_fills_up_ends_the_build_with_one_sentence(index, remo
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ap_remote.semantic.shards.os.fsync", full)
+    monkeypatch.setattr("ap_remote.semantic.depot.os.fsync", full)
     with pytest.raises(StoreError, match="No space left on device"):
         await index.build(remote)
     monkeypatch.undo()
