@@ -53,6 +53,13 @@ class Catalog(Rows):
         with self._transaction() as db:
             db.execute("UPDATE generations SET active = (fingerprint = ?)", (fingerprint,))
 
+    def remove_generation(self, fingerprint: str) -> None:
+        """Forget a generation, its rows and what it could not encode."""
+        with self._transaction() as db:
+            for table in ("rows", "shards", "failures", "generations"):
+                db.execute(f"DELETE FROM {table} WHERE fingerprint = ?", (fingerprint,))  # noqa: S608 - the four names above
+            db.execute("DELETE FROM measures WHERE md5 NOT IN (SELECT md5 FROM rows)")
+
     def touch(self, fingerprint: str, updated: str) -> None:
         """Record when a generation was last brought up to date (ISO 8601)."""
         with self._transaction() as db:

@@ -146,9 +146,14 @@ class EmbeddingStore:
         if not records:
             return
         depot = self.depot(fingerprint)
-        name = shards.numbered(shards.next_number([*shards.names(depot), *self.catalog.shards(fingerprint)]))
+        name = self.free_name(fingerprint)
         shards.write(depot, name, vectors.astype(np.float16), records)
         self.catalog.add_rows(fingerprint, name, records)
+
+    def free_name(self, fingerprint: str) -> str:
+        """Return the name of the next shard of this writer."""
+        taken = [*shards.names(self.depot(fingerprint)), *self.catalog.shards(fingerprint)]
+        return shards.numbered(shards.next_number([*taken, *self.catalog.retired(fingerprint)]))
 
     def vectors(self, generation: Generation) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """Return the numbers of all rows, ascending, and their vectors.
