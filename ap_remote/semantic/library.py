@@ -8,6 +8,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import anyio
+
 from ap_remote.errors import ConfigError, EncoderError, NotFoundError, StoreError
 from ap_remote.model import NodeId
 from ap_remote.semantic import answers
@@ -96,7 +98,8 @@ class SemanticIndex:
         try:
             return await build(remote, store, encoder, query=query, limit=limit, retry=retry, progress=progress)
         finally:
-            await asyncio.to_thread(store.close)
+            with anyio.CancelScope(shield=True):
+                await asyncio.to_thread(store.close)
 
     def status(self) -> IndexStatus:
         """Return how the index stands, without loading any of it."""
