@@ -15,12 +15,14 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import anyio
 import numpy as np
 
 from ap_remote.errors import UnavailableError
 from ap_remote.model import Status
 from ap_remote.semantic import thumbnails
 from ap_remote.semantic.encoder import Encoded, SupportsLabels, SupportsPreparation
+from ap_remote.semantic.measures import Measures, measure
 from ap_remote.semantic.results import BuildReport, ItemFailure, Label
 from ap_remote.semantic.shards import Record
 
@@ -45,9 +47,15 @@ SILENCE: Final = 5
 """Failures of the connection in a row after which the build ends: the service is down, not the photographs."""
 
 
+class _Decoded(NamedTuple):
+    picture: Any
+    """What the encoder takes."""
+    measures: Measures
+
+
 class _Ready(NamedTuple):
     md5: str
-    picture: Any
+    decoded: _Decoded
 
 
 class _Work(NamedTuple):
@@ -85,9 +93,12 @@ class Build:
     async def run(self, *, query: str, limit: int | None, retry: bool) -> BuildReport:
         """Run all stages and report."""
         began = perf_counter()
-        entries = await self._list(query, limit)
-        self._total = len(entries)
-        work = await asyncio.to_thread(self._plan, entries, complete=not query and limit is None, retry=retry)
+        entries = await self._list(query)
+        work = await asyncio.to_thread(self._plan, entries, complete=not query, retry=retry)
+        left = [] if limit is None else work[limit:]
+        work = work[: len(work) - len(left)]
+        later = sum(len(each.entries) for each in left)
+        self._total = len(entries) - later
         self._advance(self._total - len(work))
         busy = 0.0
         if work:
@@ -100,6 +111,7 @@ class Build:
             total=self._total,
             encoded=self._encoded,
             reused=self._total - self._encoded - len(self._failed),
+            left=later,
             failed=tuple(sorted(self._failed, key=lambda each: each.path)),
             seconds=perf_counter() - began,
             images_per_second=self._encoded / busy if busy else 0.0,
@@ -109,15 +121,11 @@ class Build:
             stages={stage: round(seconds, 6) for stage, seconds in self._stages.items()},
         )
 
-    async def _list(self, query: str, limit: int | None) -> list[Entry]:
+    async def _list(self, query: str) -> list[Entry]:
         began = perf_counter()
-        entries: list[Entry] = []
-        if limit is None or limit > 0:
-            async for entry in self._remote.search(query):
-                if entry.is_photo and entry.status is Status.AVAILABLE:
-                    entries.append(entry)
-                    if len(entries) == limit:
-                        break
+        entries = [
+            entry async for entry in self._remote.search(query) if entry.is_photo and entry.status is Status.AVAILABLE
+        ]
         self._stages["list"] += perf_counter() - began
         return entries
 
@@ -159,8 +167,10 @@ class Build:
             raise _first(group) from None
         finally:
             decoders.shutdown(wait=False, cancel_futures=True)
-            await asyncio.to_thread(model.shutdown, wait=True, cancel_futures=True)
-            await self._flush()
+            # Whoever stops the build may do so at every await; what was encoded is kept all the same.
+            with anyio.CancelScope(shield=True):
+                await asyncio.to_thread(model.shutdown, wait=True, cancel_futures=True)
+                await self._flush()
 
     async def _fetch_all(
         self, todo: Iterator[_Work], ready: asyncio.Queue[_Ready | None], decoders: ThreadPoolExecutor
@@ -172,7 +182,7 @@ class Build:
             else:
                 await ready.put(_Ready(work.md5, picture))
 
-    async def _picture(self, work: _Work, decoders: ThreadPoolExecutor) -> Any | ItemFailure:
+    async def _picture(self, work: _Work, decoders: ThreadPoolExecutor) -> _Decoded | ItemFailure:
         """Return what the encoder takes, from the first photograph of that content which is still there."""
         failure = ItemFailure(path=work.entries[0].path, reason="it is no longer there", status="missing")
         for entry in work.entries:
@@ -192,12 +202,13 @@ class Build:
                 break
         return failure
 
-    def _decode(self, fetched: thumbnails.Fetched) -> Any:
+    def _decode(self, fetched: thumbnails.Fetched) -> _Decoded:
         began = perf_counter()
         try:
             size = self._encoder.thumbnail_size
             image = thumbnails.decode(fetched.data, size=size, upright=fetched.upright)
-            return self._encoder.prepare(image) if isinstance(self._encoder, SupportsPreparation) else image
+            ready = self._encoder.prepare(image) if isinstance(self._encoder, SupportsPreparation) else image
+            return _Decoded(ready, measure(image))
         finally:
             self._stages["decode"] += perf_counter() - began
 
@@ -213,9 +224,12 @@ class Build:
                     break
                 batch.append(item)
             if batch:
-                encoded = await loop.run_in_executor(model, self._encode, [each.picture for each in batch])
+                encoded = await loop.run_in_executor(model, self._encode, [each.decoded.picture for each in batch])
                 self._vectors.append(encoded.vectors)
-                self._records += [Record(item.md5, labels) for item, labels in zip(batch, encoded.labels, strict=True)]
+                self._records += [
+                    Record(item.md5, labels, item.decoded.measures)
+                    for item, labels in zip(batch, encoded.labels, strict=True)
+                ]
                 self._encoded += len(batch)
                 self._advance(len(batch))
             if len(self._records) >= FLUSH_ROWS or perf_counter() - self._flushed >= FLUSH_SECONDS:
@@ -283,7 +297,7 @@ async def build(
         store: an open writer.
         encoder: makes the vectors.
         query: only photographs that this search finds, in Amazon's syntax.
-        limit: at most so many photographs, in the order of the search.
+        limit: at most so many new contents, in the order of the search; the next build takes the next ones.
         retry: try again what could not be decoded at an earlier build.
         progress: gets photographs done and in all; called on the event loop.
 

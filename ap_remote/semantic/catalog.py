@@ -1,52 +1,20 @@
 """The catalogue: which content has which row, which photographs have which content, what could not be encoded.
 
-SQLite in WAL mode. The vectors themselves are in shards (:mod:`ap_remote.semantic.shards`), from which the catalogue's
-``rows`` can be made again; ``nodes`` is made again by listing the remote.
+SQLite in WAL mode. The vectors themselves are in shards (:mod:`ap_remote.semantic.shards`), from which ``rows`` and
+``measures`` can be made again; ``nodes`` is made again by listing the remote. A row is dead when no photograph has its
+content any more; it stays until the shards are compacted, since what was trashed may come back.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import contextmanager
 from secrets import randbits
-from threading import RLock
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
-from ap_remote.errors import BusyStoreError, CorruptStoreError, NewerStoreError, StoreError
-from ap_remote.semantic.results import ItemFailure, Label
+from ap_remote.semantic.results import ItemFailure
+from ap_remote.semantic.rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
-
-    from ap_remote.semantic.shards import Record
-
-FORMAT: Final = 1
-_CHUNK: Final = 500
-"""Values in one ``IN (…)``; SQLite allows 999 everywhere."""
-
-_SCHEMA: Final = """
-CREATE TABLE generations (
-    fingerprint TEXT PRIMARY KEY, encoder TEXT NOT NULL, dim INTEGER NOT NULL, active INTEGER NOT NULL DEFAULT 0,
-    changes INTEGER NOT NULL, updated TEXT
-) STRICT;
-CREATE TABLE rows (
-    fingerprint TEXT NOT NULL, row INTEGER NOT NULL, md5 TEXT NOT NULL, shard INTEGER NOT NULL,
-    position INTEGER NOT NULL, labels TEXT NOT NULL, PRIMARY KEY (fingerprint, row), UNIQUE (fingerprint, md5)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE nodes (id TEXT PRIMARY KEY, md5 TEXT NOT NULL, path TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE INDEX nodes_by_md5 ON nodes (md5);
-CREATE TABLE failures (
-    fingerprint TEXT NOT NULL, md5 TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, path TEXT NOT NULL,
-    tries INTEGER NOT NULL, PRIMARY KEY (fingerprint, md5)
-) STRICT, WITHOUT ROWID;
-"""
-
-_T = TypeVar("_T")
-_CHANGED: Final = "UPDATE generations SET changes = changes + 1 WHERE fingerprint = ?"
-_LABELS: Final = msgspec.json.Decoder(tuple[Label, ...])
+    from collections.abc import Iterable
 
 
 class Generation(NamedTuple):
@@ -59,85 +27,8 @@ class Generation(NamedTuple):
     updated: str | None
 
 
-class Watermark(NamedTuple):
-    """Changes whenever the rows of a generation do."""
-
-    rows: int
-    changes: int
-    """Counts changes from a random start, so that a catalogue made anew never repeats an old mark."""
-
-
-class Catalog:
-    """An open catalogue. Methods may be called from any thread; they exclude each other."""
-
-    def __init__(self, file: Path) -> None:
-        """Open or make the catalogue at *file*.
-
-        Raises:
-            NewerStoreError: written by a newer version.
-            CorruptStoreError: it is no catalogue.
-            StoreError: it cannot be opened.
-        """
-        self._file = file
-        self._lock = RLock()
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(file, check_same_thread=False, isolation_level=None, timeout=10)
-        except (OSError, sqlite3.OperationalError) as exc:
-            message = f"cannot open {file}: {exc}"
-            raise StoreError(message) from exc
-        try:
-            with self._guard():
-                self._prepare()
-        except BaseException:
-            self._db.close()
-            raise
-
-    def _prepare(self) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > FORMAT:
-            raise NewerStoreError(f"the index catalogue {self._file}", version, FORMAT)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        if version == 0:
-            self._db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={FORMAT};COMMIT;")
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """What must be closed in the end, by whoever does not call :meth:`close`."""
-        return self._db
-
-    def close(self) -> None:
-        """Release the file."""
-        with self._lock:
-            self._db.close()
-
-    @contextmanager
-    def _guard(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                yield self._db
-            except sqlite3.OperationalError as exc:
-                if exc.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                    message = f"another process writes to {self._file}"
-                    raise BusyStoreError(message) from exc
-                message = f"cannot use {self._file}: {exc}"
-                raise StoreError(message) from exc
-            except sqlite3.DatabaseError as exc:
-                message = f"{self._file} is damaged ({exc}); `ap index build` makes it again from the shards"
-                raise CorruptStoreError(message) from exc
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._guard() as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
+class Catalog(Rows):
+    """An open catalogue."""
 
     def generations(self) -> list[Generation]:
         """Return all generations, the active one first."""
@@ -162,151 +53,23 @@ class Catalog:
         with self._transaction() as db:
             db.execute("UPDATE generations SET active = (fingerprint = ?)", (fingerprint,))
 
+    def remove_generation(self, fingerprint: str) -> None:
+        """Forget a generation, its rows and what it could not encode."""
+        with self._transaction() as db:
+            for table in ("rows", "shards", "failures", "generations"):
+                db.execute(f"DELETE FROM {table} WHERE fingerprint = ?", (fingerprint,))  # noqa: S608 - the four names above
+            db.execute("DELETE FROM measures WHERE md5 NOT IN (SELECT md5 FROM rows)")
+
     def touch(self, fingerprint: str, updated: str) -> None:
         """Record when a generation was last brought up to date (ISO 8601)."""
         with self._transaction() as db:
             db.execute("UPDATE generations SET updated = ? WHERE fingerprint = ?", (updated, fingerprint))
 
-    def add_rows(self, fingerprint: str, shard: int, records: Sequence[Record]) -> int:
-        """Give the rows of a shard their numbers and return how many were new; content that has a row keeps it."""
-        with self._transaction() as db:
-            before = db.total_changes
-            (last,) = db.execute(
-                "SELECT ifnull(max(row), -1) FROM rows WHERE fingerprint = ?", (fingerprint,)
-            ).fetchone()
-            for position, record in enumerate(records):
-                labels = msgspec.json.encode(record.labels).decode()
-                added = db.execute(
-                    "INSERT OR IGNORE INTO rows (fingerprint, row, md5, shard, position, labels)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    (fingerprint, last + 1, record.md5, shard, position, labels),
-                )
-                last += added.rowcount
-            new = db.total_changes - before
-            if new:
-                db.execute(_CHANGED, (fingerprint,))
-            db.executemany(
-                "DELETE FROM failures WHERE fingerprint = ? AND md5 = ?",
-                [(fingerprint, record.md5) for record in records],
-            )
-        return new
-
-    def drop_shard(self, fingerprint: str, shard: int) -> None:
-        """Forget the rows of a shard whose files are gone."""
-        with self._transaction() as db:
-            db.execute("DELETE FROM rows WHERE fingerprint = ? AND shard = ?", (fingerprint, shard))
-            db.execute(_CHANGED, (fingerprint,))
-
-    def shards(self, fingerprint: str) -> set[int]:
-        """Return the numbers of the shards that rows point into."""
-        with self._guard() as db:
-            rows = db.execute("SELECT DISTINCT shard FROM rows WHERE fingerprint = ?", (fingerprint,)).fetchall()
-        return {number for (number,) in rows}
-
-    def watermark(self, fingerprint: str) -> Watermark:
-        """Return the mark of a generation that is known."""
-        with self._guard() as db:
-            count, changes = db.execute(
-                "SELECT (SELECT count(*) FROM rows WHERE rows.fingerprint = generations.fingerprint), changes"
-                " FROM generations WHERE fingerprint = ?",
-                (fingerprint,),
-            ).fetchone()
-        return Watermark(count, changes)
-
-    def changes(self, fingerprint: str) -> int:
-        """Return the watermark's second half alone: at 100,000 rows the count takes longer than a search."""
-        with self._guard() as db:
-            (changes,) = db.execute("SELECT changes FROM generations WHERE fingerprint = ?", (fingerprint,)).fetchone()
-        return int(changes)
-
-    def is_empty(self, fingerprint: str) -> bool:
-        """Whether a generation has no rows yet."""
-        with self._guard() as db:
-            return db.execute("SELECT 1 FROM rows WHERE fingerprint = ? LIMIT 1", (fingerprint,)).fetchone() is None
-
-    def places(self, fingerprint: str) -> list[tuple[int, int, int]]:
-        """Return row, shard and position of every vector, in the order of rows."""
-        with self._guard() as db:
-            return db.execute(
-                "SELECT row, shard, position FROM rows WHERE fingerprint = ? ORDER BY row", (fingerprint,)
-            ).fetchall()
-
-    def place(self, fingerprint: str, row: int) -> tuple[int, int]:
-        """Return shard and position of a row that exists."""
-        with self._guard() as db:
-            shard, position = db.execute(
-                "SELECT shard, position FROM rows WHERE fingerprint = ? AND row = ?", (fingerprint, row)
-            ).fetchone()
-        return shard, position
-
-    def known(self, fingerprint: str) -> set[str]:
-        """Return the md5 of every content that has a vector."""
-        with self._guard() as db:
-            return {md5 for (md5,) in db.execute("SELECT md5 FROM rows WHERE fingerprint = ?", (fingerprint,))}
-
-    def rows_of(self, fingerprint: str, md5s: Iterable[str]) -> dict[str, int]:
-        """Return the rows of those contents that have one."""
-        found: dict[str, int] = {}
-        for chunk in _chunks(md5s):
-            marks = ",".join("?" * len(chunk))
-            with self._guard() as db:
-                found.update(
-                    db.execute(
-                        f"SELECT md5, row FROM rows WHERE fingerprint = ? AND md5 IN ({marks})",  # noqa: S608 - only question marks are put in
-                        (fingerprint, *chunk),
-                    ).fetchall()
-                )
-        return found
-
-    def contents_of(self, fingerprint: str, rows: Iterable[int]) -> dict[int, Record]:
-        """Return whose those rows are."""
-        from ap_remote.semantic.shards import Record
-
-        found: dict[int, Record] = {}
-        for chunk in _chunks(rows):
-            marks = ",".join("?" * len(chunk))
-            with self._guard() as db:
-                answer = db.execute(
-                    f"SELECT row, md5, labels FROM rows WHERE fingerprint = ? AND row IN ({marks})",  # noqa: S608 - only question marks are put in
-                    (fingerprint, *chunk),
-                ).fetchall()
-            found.update({row: Record(md5, _LABELS.decode(labels)) for row, md5, labels in answer})
-        return found
-
-    def living_rows(self, fingerprint: str) -> list[int]:
-        """Return the rows whose content some photograph still has."""
-        with self._guard() as db:
-            answer = db.execute(
-                "SELECT row FROM rows WHERE fingerprint = ? AND md5 IN (SELECT md5 FROM nodes) ORDER BY row",
-                (fingerprint,),
-            ).fetchall()
-        return [row for (row,) in answer]
-
-    def owners_of(self, fingerprint: str, rows: Iterable[int]) -> dict[int, tuple[Record, list[str]]]:
-        """Return whose those rows are, and the ids of the photographs with that content, by path."""
-        from ap_remote.semantic.shards import Record
-
-        found: dict[int, tuple[Record, list[str]]] = {}
-        for chunk in _chunks(rows):
-            marks = ",".join("?" * len(chunk))
-            with self._guard() as db:
-                answer = db.execute(
-                    "SELECT rows.row, rows.md5, rows.labels, nodes.id FROM rows LEFT JOIN nodes USING (md5)"  # noqa: S608 - only question marks are put in
-                    f" WHERE fingerprint = ? AND row IN ({marks}) ORDER BY nodes.path, nodes.id",
-                    (fingerprint, *chunk),
-                ).fetchall()
-            for row, md5, labels, node in answer:
-                if row not in found:
-                    found[row] = Record(md5, _LABELS.decode(labels)), []
-                if node is not None:
-                    found[row][1].append(node)
-        return found
-
     def nodes(self, fingerprint: str) -> list[tuple[str, int]]:
-        """Return every photograph that has a vector: its node id and its row, by row."""
+        """Return every photograph that has a vector: its node id and its row, by row; of a video its first frame's."""
         with self._guard() as db:
             return db.execute(
-                "SELECT nodes.id, rows.row FROM nodes JOIN rows USING (md5) WHERE fingerprint = ?"
+                "SELECT nodes.id, rows.row FROM nodes JOIN rows USING (md5) WHERE fingerprint = ? AND frame = 0"
                 " ORDER BY row, nodes.id",
                 (fingerprint,),
             ).fetchall()
@@ -347,14 +110,3 @@ class Catalog:
                 "SELECT md5, path, reason, status FROM failures WHERE fingerprint = ? ORDER BY path", (fingerprint,)
             ).fetchall()
         return {md5: ItemFailure(path=path, reason=reason, status=status) for md5, path, reason, status in rows}
-
-
-def _chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
-    chunk: list[_T] = []
-    for value in values:
-        chunk.append(value)
-        if len(chunk) == _CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

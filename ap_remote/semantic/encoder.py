@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
     from ap_remote.semantic.results import Label
 
-PIPELINE: Final = 1
-"""Part of every fingerprint: rises when fetching or decoding changes what an encoder is shown."""
+PIPELINE: Final = 2
+"""Part of every fingerprint: rises when fetching or decoding changes what an encoder is shown, or what is kept of it.
+
+Since 2 perceptual hashes and sharpness are kept beside each vector.
+"""
 
 
 class Encoded(NamedTuple):

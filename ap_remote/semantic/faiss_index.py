@@ -17,8 +17,8 @@ import msgspec
 import numpy as np
 
 from ap_remote.errors import StoreError
+from ap_remote.semantic.depot import write_file
 from ap_remote.semantic.extras import need
-from ap_remote.semantic.shards import write_file
 from ap_remote.semantic.vectors import NOBODY, Neighbours, empty, members
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ap_remote.semantic.catalog import Watermark
+    from ap_remote.semantic.rows import Watermark
 
 FACTORY: Final = "IDMap2,SQfp16"
 """Exact inner product over fp16 rows: half the memory and time of fp32 at a recall of .999."""

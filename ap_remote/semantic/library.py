@@ -8,6 +8,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import anyio
+
 from ap_remote.errors import ConfigError, EncoderError, NotFoundError, StoreError
 from ap_remote.model import NodeId
 from ap_remote.semantic import answers
@@ -96,7 +98,8 @@ class SemanticIndex:
         try:
             return await build(remote, store, encoder, query=query, limit=limit, retry=retry, progress=progress)
         finally:
-            await asyncio.to_thread(store.close)
+            with anyio.CancelScope(shield=True):
+                await asyncio.to_thread(store.close)
 
     def status(self) -> IndexStatus:
         """Return how the index stands, without loading any of it."""
@@ -110,7 +113,6 @@ class SemanticIndex:
             if active is None:
                 return IndexStatus(folder=str(self.folder), built=False)
             one = active.fingerprint
-            files = [*store.generation_folder(one).glob("*"), *store.index_folder(one).glob("*")]
             return IndexStatus(
                 folder=str(self.folder),
                 built=True,
@@ -121,7 +123,7 @@ class SemanticIndex:
                 vectors=store.watermark(one).rows,
                 failed=tuple(store.catalog.failures(one).values()),
                 updated=datetime.fromisoformat(active.updated) if active.updated else None,
-                bytes=sum(file.stat().st_size for file in files),
+                bytes=store.size(one),
             )
 
     async def search(
@@ -341,8 +343,8 @@ class SemanticIndex:
 
         from ap_remote.semantic.vectors import mask
 
-        rows = self._store().catalog.rows_of(serving.generation.fingerprint, found).values()
-        return mask(np.fromiter(rows, dtype=np.int64), serving.vectors.span)
+        rows = self._store().catalog.all_rows_of(serving.generation.fingerprint, found)
+        return mask(np.asarray(rows, dtype=np.int64), serving.vectors.span)
 
     def _nearest(
         self, serving: _Serving, question: answers.Question, k: int, seen: int, allowed: NDArray[np.bool_] | None

@@ -45,6 +45,8 @@ class BuildReport(msgspec.Struct, frozen=True, kw_only=True):
     reused: int
     """Photographs whose vector was there, or was made now for another copy of the same bytes."""
     failed: tuple[ItemFailure, ...] = ()
+    left: int = 0
+    """Photographs that a limit leaves for the next build; they are not in *total*."""
     seconds: float
     """Wall time of the whole build."""
     images_per_second: float

@@ -1,14 +1,15 @@
 """Shards: the files that hold vectors, written once and never changed.
 
 A shard is two files. ``shard-000007.npy`` holds fp16 rows, ``shard-000007.json`` says whose they are and carries the
-checksum of the first. The second is renamed into place last, so a shard is whole exactly when both are there and agree.
+checksum of the first. The second is put into place last, so a shard is whole exactly when both are there and agree.
+Those of one writer are numbered; those that many machines make are named by what is in them, so that the same work done
+twice is the same shard.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import os
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -16,23 +17,34 @@ import msgspec
 import numpy as np
 
 from ap_remote.errors import CorruptStoreError, NewerStoreError, StoreError
+from ap_remote.semantic.depot import PARTIAL
+from ap_remote.semantic.measures import Measures
 from ap_remote.semantic.results import Label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from ap_remote.semantic.depot import Depot
+
 FORMAT: Final = 1
-_NAME: Final = re.compile(r"shard-(\d{6})\.(npy|json)$")
+_NAME: Final = re.compile(r"(shard-(?:\d{6}|[0-9a-f]{32}))\.(npy|json)$")
 
 
 class Record(msgspec.Struct, frozen=True):
-    """Whose a row is: the md5 of the content, and what the encoder's classifier saw in it."""
+    """Whose a row is, and what was seen and measured in the picture."""
 
     md5: str
+    """Of the content."""
     labels: tuple[Label, ...] = ()
+    """What the encoder's classifier saw in it."""
+    measures: Measures | None = None
+    """``None`` in rows of before version 0.2."""
+    frame: int = 0
+    """Which picture of a video, from 0; photographs have one."""
+    moment: float = 0.0
+    """Seconds from the video's beginning."""
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,13 +65,29 @@ class _Contents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shard(NamedTuple):
-    """A whole shard: its number and its rows' owners in order."""
+    """A whole shard: its name and its rows' owners in order."""
 
-    number: int
+    name: str
     records: tuple[Record, ...]
 
 
-def write_meta(folder: Path, meta: Meta) -> None:
+def numbered(number: int) -> str:
+    """Return the name of one writer's shard."""
+    return f"shard-{number:06d}"
+
+
+def named_by(keys: Iterable[str]) -> str:
+    """Return the name of the shard that holds the vectors of these contents, in whatever order they were made."""
+    return f"shard-{hashlib.sha256(' '.join(sorted(keys)).encode()).hexdigest()[:32]}"
+
+
+def next_number(names: Iterable[str]) -> int:
+    """Return the number of the next shard of one writer."""
+    taken = [int(name.removeprefix("shard-")) for name in names if len(name) == len(numbered(0))]
+    return max(taken, default=-1) + 1
+
+
+def write_meta(depot: Depot, meta: Meta) -> None:
     """Make a generation's folder, or check that the one there belongs to *meta*.
 
     Raises:
@@ -67,22 +95,19 @@ def write_meta(folder: Path, meta: Meta) -> None:
         CorruptStoreError: it was made with something else.
         StoreError: it cannot be written.
     """
-    file = folder / "meta.json"
-    if file.exists():
-        found = _decode(file, Meta, "vectors")
-        if (found.fingerprint, found.dim) != (meta.fingerprint, meta.dim):
-            message = f"{file} belongs to fingerprint {found.fingerprint} ({found.dim} numbers), not {meta.fingerprint}"
-            raise CorruptStoreError(message)
+    if depot.size("meta.json") is None:
+        depot.write("meta.json", msgspec.json.encode(meta))
         return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        message = f"cannot make {folder}: {exc.strerror or exc}"
-        raise StoreError(message) from exc
-    write_file(file, msgspec.json.encode(meta))
+    found = _decode(depot, "meta.json", Meta, "vectors")
+    if (found.fingerprint, found.dim) != (meta.fingerprint, meta.dim):
+        message = (
+            f"{depot.place}/meta.json belongs to fingerprint {found.fingerprint} ({found.dim} numbers), "
+            f"not {meta.fingerprint}"
+        )
+        raise CorruptStoreError(message)
 
 
-def write(folder: Path, number: int, vectors: NDArray[np.float16], records: Sequence[Record]) -> None:
+def write(depot: Depot, name: str, vectors: NDArray[np.float16], records: Sequence[Record]) -> None:
     """Write one shard so that it is there whole or not at all.
 
     Raises:
@@ -92,24 +117,23 @@ def write(folder: Path, number: int, vectors: NDArray[np.float16], records: Sequ
     np.save(stream, np.ascontiguousarray(vectors, dtype=np.float16), allow_pickle=False)
     body = stream.getvalue()
     contents = _Contents(sha256=hashlib.sha256(body).hexdigest(), size=len(body), records=tuple(records))
-    rows = folder / f"shard-{number:06d}.npy"
-    write_file(rows, body)
+    depot.write(f"{name}.npy", body)
     try:
-        write_file(rows.with_suffix(".json"), msgspec.json.encode(contents))
+        depot.write(f"{name}.json", msgspec.json.encode(contents))
     except StoreError:
-        rows.unlink(missing_ok=True)
+        depot.remove(f"{name}.npy")
         raise
 
 
-def read(folder: Path, number: int, *, dim: int) -> NDArray[np.float16]:
-    """Map a shard's rows into memory.
+def read(depot: Depot, name: str, *, dim: int) -> NDArray[np.float16]:
+    """Return a shard's rows, mapped where that is possible.
 
     Raises:
         CorruptStoreError: the file is missing or is not what was written.
     """
-    file = folder / f"shard-{number:06d}.npy"
+    file = f"{depot.place}/{name}.npy"
     try:
-        rows: NDArray[np.float16] = np.load(file, mmap_mode="r", allow_pickle=False)
+        rows: NDArray[np.float16] = depot.array(f"{name}.npy")
     except (OSError, ValueError, EOFError) as exc:
         message = f"{file} cannot be read ({exc}); `ap index build` makes its vectors again"
         raise CorruptStoreError(message) from exc
@@ -119,101 +143,60 @@ def read(folder: Path, number: int, *, dim: int) -> NDArray[np.float16]:
     return rows
 
 
-def whole(folder: Path, number: int) -> Shard | None:
+def whole(depot: Depot, name: str) -> Shard | None:
     """Return a shard if both files are there and the checksum holds, else ``None``.
 
     Raises:
         NewerStoreError: written by a newer version.
     """
-    rows = folder / f"shard-{number:06d}.npy"
-    described = rows.with_suffix(".json")
-    if not (rows.exists() and described.exists()):
-        return None
     try:
-        contents = _decode(described, _Contents, "a shard")
-    except CorruptStoreError:
+        contents = _decode(depot, f"{name}.json", _Contents, "a shard")
+        body = depot.read(f"{name}.npy")
+    except (CorruptStoreError, FileNotFoundError):
         return None
-    body = rows.read_bytes()
     if len(body) != contents.size or hashlib.sha256(body).hexdigest() != contents.sha256:
         return None
-    return Shard(number, contents.records)
+    return Shard(name, contents.records)
 
 
-def sized(folder: Path, number: int) -> bool:
+def sized(depot: Depot, name: str) -> bool:
     """Whether a shard's files are there with the length that was written: cheap, without reading the rows."""
-    rows = folder / f"shard-{number:06d}.npy"
     try:
-        contents = _decode(rows.with_suffix(".json"), _Contents, "a shard")
-        return bool(rows.stat().st_size == contents.size)
+        contents = _decode(depot, f"{name}.json", _Contents, "a shard")
     except (CorruptStoreError, FileNotFoundError):
         return False
+    return bool(depot.size(f"{name}.npy") == contents.size)
 
 
-def numbers(folder: Path) -> list[int]:
-    """Return the numbers that any file of a shard bears, in order."""
-    found = {int(match[1]) for name in _names(folder) if (match := _NAME.match(name))}
-    return sorted(found)
+def names(depot: Depot) -> list[str]:
+    """Return the names of all shards that have a file, in order."""
+    return sorted({match[1] for name in depot.names() if (match := _NAME.match(name))})
 
 
-def sweep(folder: Path, number: int) -> None:
+def sweep(depot: Depot, name: str) -> None:
     """Take a shard's files away."""
     for suffix in (".json", ".npy"):
-        (folder / f"shard-{number:06d}{suffix}").unlink(missing_ok=True)
+        depot.remove(f"{name}{suffix}")
 
 
-def sweep_partial(folder: Path) -> None:
+def sweep_partial(depot: Depot) -> None:
     """Take away what a killed writer left half-written."""
-    for name in _names(folder):
-        if name.endswith(".partial"):
-            (folder / name).unlink(missing_ok=True)
-
-
-def write_file(file: Path, body: bytes) -> None:
-    """Write a file through a temporary one: write, fsync, rename, fsync the folder.
-
-    Raises:
-        StoreError: the disk is full or cannot be written; nothing is left behind.
-    """
-    partial = file.with_name(file.name + ".partial")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(body)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
-        _sync_folder(file.parent)
-    except OSError as exc:
-        partial.unlink(missing_ok=True)
-        message = f"cannot write {file}: {exc.strerror or exc}; nothing half-written was left"
-        raise StoreError(message) from exc
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot open a folder, and orders renames itself
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _names(folder: Path) -> Iterator[str]:
-    if folder.is_dir():
-        yield from sorted(file.name for file in folder.iterdir())
+    for name in depot.names():
+        if name.endswith(PARTIAL):
+            depot.remove(name)
 
 
 class _Versioned(msgspec.Struct):
     format: int = 0
 
 
-def _decode(file: Path, kind: type[Any], what: str) -> Any:
-    body = file.read_bytes()
+def _decode(depot: Depot, name: str, kind: type[Any], what: str) -> Any:
+    body = depot.read(name)
     try:
         version = msgspec.json.decode(body, type=_Versioned).format
         if version > FORMAT:
-            raise NewerStoreError(f"{what} in {file.parent}", version, FORMAT)
+            raise NewerStoreError(f"{what} in {depot.place}", version, FORMAT)
         return msgspec.json.decode(body, type=kind)
     except msgspec.DecodeError as exc:
-        message = f"{file} cannot be read: {exc}"
+        message = f"{depot.place}/{name} cannot be read: {exc}"
         raise CorruptStoreError(message) from exc

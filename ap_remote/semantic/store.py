@@ -8,6 +8,8 @@
     embeddings/<fingerprint>/shard-000000.json  whose they are, with a checksum
     index/<fingerprint>/                        a cache, see :mod:`ap_remote.semantic.faiss_index`
 
+``embeddings`` may lie elsewhere, on whatever filesystem fsspec knows; the rest is made again from it.
+
 Order of writes: shard to a temporary file, fsync, rename, fsync of the folder, the same for its description, then the
 catalogue's commit. What a crash left between is adopted or swept when the next writer opens. There is one writer at a
 time; readers see what was committed.
@@ -22,7 +24,8 @@ from filelock import FileLock, Timeout
 
 from ap_remote.errors import BusyStoreError, CorruptStoreError, StoreError
 from ap_remote.semantic import shards
-from ap_remote.semantic.catalog import Catalog, Generation, Watermark
+from ap_remote.semantic.catalog import Catalog, Generation
+from ap_remote.semantic.depot import Depot, depot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ap_remote.semantic.results import ItemFailure
+    from ap_remote.semantic.rows import Watermark
     from ap_remote.semantic.shards import Record
 
 CATALOG: Final = "catalog.sqlite"
@@ -40,8 +44,13 @@ CATALOG: Final = "catalog.sqlite"
 class EmbeddingStore:
     """An open store. Open it with ``write=True`` to append; that takes the writer's lock."""
 
-    def __init__(self, folder: Path, *, write: bool = False) -> None:
+    def __init__(self, folder: Path, *, write: bool = False, vectors: Path | str | None = None) -> None:
         """Open the store in *folder*; a writer makes it where there is none.
+
+        Args:
+            folder: keeps the catalogue and the index, on this machine.
+            write: append, and be the only one who does.
+            vectors: keeps the vectors, a path or an address of fsspec; ``embeddings`` in *folder* by default.
 
         Raises:
             StoreError: there is none to read, or it cannot be opened.
@@ -50,6 +59,8 @@ class EmbeddingStore:
             CorruptStoreError: a reader found the catalogue damaged; a writer makes it again from the shards.
         """
         self.folder = folder
+        self._vectors = folder / "embeddings" if vectors is None else vectors
+        self._depots: dict[str, Depot] = {}
         self._lock = _take_lock(folder) if write else None
         try:
             self.catalog = self._open(folder / CATALOG)
@@ -100,21 +111,31 @@ class EmbeddingStore:
             CorruptStoreError: the folder belongs to other vectors.
             StoreError: the disk is full or cannot be written.
         """
-        folder = self.generation_folder(fingerprint)
-        shards.write_meta(folder, shards.Meta(fingerprint=fingerprint, encoder=encoder, dim=dim))
+        depot = self.depot(fingerprint)
+        shards.write_meta(depot, shards.Meta(fingerprint=fingerprint, encoder=encoder, dim=dim))
         self.catalog.add_generation(fingerprint, encoder, dim)
-        shards.sweep_partial(folder)
+        shards.sweep_partial(depot)
+        for name in self.catalog.retired(fingerprint):
+            shards.sweep(depot, name)
+            self.catalog.forget_retired(fingerprint, name)
         catalogued = self.catalog.shards(fingerprint)
-        for number in sorted(catalogued):
-            if not shards.sized(folder, number):
-                self.catalog.drop_shard(fingerprint, number)
-                shards.sweep(folder, number)
-        for number in shards.numbers(folder):
-            if number in catalogued:
-                continue
-            orphan = shards.whole(folder, number)
-            if orphan is None or self.catalog.add_rows(fingerprint, number, orphan.records) == 0:
-                shards.sweep(folder, number)
+        for name in catalogued:
+            if not shards.sized(depot, name):
+                self.catalog.drop_shard(fingerprint, name)
+                shards.sweep(depot, name)
+        self.adopt(fingerprint, [name for name in shards.names(depot) if name not in catalogued])
+
+    def adopt(self, fingerprint: str, names: Iterable[str]) -> int:
+        """Take in shards that were written by others, and return how many rows were new; what is torn is swept."""
+        depot = self.depot(fingerprint)
+        new = 0
+        for name in names:
+            orphan = shards.whole(depot, name)
+            added = 0 if orphan is None else self.catalog.add_rows(fingerprint, name, orphan.records)
+            if not added:
+                shards.sweep(depot, name)
+            new += added
+        return new
 
     def append(self, fingerprint: str, vectors: NDArray[np.float32], records: Sequence[Record]) -> None:
         """Add rows durably: when this returns, a crash cannot lose them.
@@ -124,10 +145,15 @@ class EmbeddingStore:
         """
         if not records:
             return
-        folder = self.generation_folder(fingerprint)
-        number = max([*shards.numbers(folder), *self.catalog.shards(fingerprint)], default=-1) + 1
-        shards.write(folder, number, vectors.astype(np.float16), records)
-        self.catalog.add_rows(fingerprint, number, records)
+        depot = self.depot(fingerprint)
+        name = self.free_name(fingerprint)
+        shards.write(depot, name, vectors.astype(np.float16), records)
+        self.catalog.add_rows(fingerprint, name, records)
+
+    def free_name(self, fingerprint: str) -> str:
+        """Return the name of the next shard of this writer."""
+        taken = [*shards.names(self.depot(fingerprint)), *self.catalog.shards(fingerprint)]
+        return shards.numbered(shards.next_number([*taken, *self.catalog.retired(fingerprint)]))
 
     def vectors(self, generation: Generation) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """Return the numbers of all rows, ascending, and their vectors.
@@ -137,22 +163,25 @@ class EmbeddingStore:
         """
         places = np.asarray(self.catalog.places(generation.fingerprint), dtype=np.int64).reshape(-1, 3)
         vectors = np.empty((len(places), generation.dim), dtype=np.float16)
-        folder = self.generation_folder(generation.fingerprint)
+        depot = self.depot(generation.fingerprint)
+        names = {number: name for name, number in self.catalog.shards(generation.fingerprint).items()}
         for number in np.unique(places[:, 1]):
             chosen = places[:, 1] == number
-            rows = shards.read(folder, int(number), dim=generation.dim)
+            rows = shards.read(depot, names[int(number)], dim=generation.dim)
             positions = places[chosen, 2]
             if positions.max() >= len(rows):
-                message = f"shard {number} in {folder} is too short; `ap index build` makes its vectors again"
+                message = (
+                    f"{names[int(number)]} in {depot.place} is too short; `ap index build` makes its vectors again"
+                )
                 raise CorruptStoreError(message)
             vectors[chosen] = rows[positions]
         return places[:, 0].copy(), vectors
 
     def vector(self, generation: Generation, row: int) -> NDArray[np.float32]:
         """Return one row's vector ``[dim]``."""
-        shard, position = self.catalog.place(generation.fingerprint, row)
-        folder = self.generation_folder(generation.fingerprint)
-        found: NDArray[np.float32] = shards.read(folder, shard, dim=generation.dim)[position].astype(np.float32)
+        name, position = self.catalog.place(generation.fingerprint, row)
+        rows = shards.read(self.depot(generation.fingerprint), name, dim=generation.dim)
+        found: NDArray[np.float32] = rows[position].astype(np.float32)
         return found
 
     def watermark(self, fingerprint: str) -> Watermark:
@@ -167,9 +196,17 @@ class EmbeddingStore:
         """Record that a content could not be encoded."""
         self.catalog.fail(fingerprint, md5, failure)
 
-    def generation_folder(self, fingerprint: str) -> Path:
+    def depot(self, fingerprint: str) -> Depot:
         """Return where a generation's shards are."""
-        return self.folder / "embeddings" / fingerprint
+        if fingerprint not in self._depots:
+            self._depots[fingerprint] = depot(self._vectors, fingerprint)
+        return self._depots[fingerprint]
+
+    def size(self, fingerprint: str) -> int:
+        """Return the bytes of a generation's vectors and of its index."""
+        depot = self.depot(fingerprint)
+        vectors = sum(depot.size(name) or 0 for name in depot.names())
+        return vectors + sum(file.stat().st_size for file in self.index_folder(fingerprint).glob("*"))
 
     def index_folder(self, fingerprint: str) -> Path:
         """Return where a generation's index is cached."""

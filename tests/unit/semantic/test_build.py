@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import anyio
 import pytest
 
 from ap_remote.backends.memory import MemoryRemote
@@ -119,11 +120,19 @@ async def test_progress_ends_at_the_total_and_never_falls(index, remote):
     assert steps == sorted(steps)
 
 
-async def test_a_filter_and_a_limit_bound_what_is_built(index, remote):
-    report = await index.build(remote, limit=1)
-    assert (report.total, report.encoded) == (1, 1)
-    report = await index.build(remote, limit=0)
-    assert report.total == 0
+async def test_a_limit_bounds_what_is_made_new_so_that_portions_come_to_an_end(index, remote):
+    told = []
+    reports = [await index.build(remote, limit=1, progress=lambda *step: told.append(step)) for _ in range(4)]
+    assert [report.encoded for report in reports] == [1, 1, 1, 0]
+    assert [report.total + report.left for report in reports] == [4, 4, 4, 4]
+    assert reports[-1].left == 0
+    assert all(done <= total for done, total in told)
+    assert (await index.build(remote, limit=0)).encoded == 0
+    assert index.status().photos == 4
+
+
+async def test_a_filter_bounds_what_is_built(index, remote):
+    assert (await index.build(remote, query="name:(blue*)")).total == 1
     with pytest.raises(QuerySyntaxError):
         await index.build(remote, query="type:(")
     assert index.status().photos == 1
@@ -233,6 +242,28 @@ async def test_a_build_that_is_cancelled_keeps_what_was_encoded(index, remote, e
     assert encoder.seen - seen == report.encoded
 
 
+async def test_a_scope_that_cancels_at_every_step_keeps_what_was_encoded_and_frees_the_store(
+    index, remote, monkeypatch
+):
+    monkeypatch.setattr(build, "BATCH", 2)
+    for number in range(40):
+        remote.seed(f"{number:02}.png", picture((number * 6, 0, 255)))
+    told = []
+    with anyio.CancelScope() as scope:
+
+        def progress(done, total):
+            told.append(done)
+            if done > 8:
+                scope.cancel()
+
+        await index.build(remote, progress=progress)
+    assert scope.cancelled_caught
+    copies = told[0]
+    kept = index.status().vectors
+    assert kept == told[-1] - copies
+    assert (await index.build(remote)).encoded == 42 - kept
+
+
 async def test_an_encoder_that_fails_ends_the_build_with_its_own_error(remote, tmp_path):
     class Failing(PlantedEncoder):
         def encode_images(self, images):
@@ -255,7 +286,7 @@ async def test_a_disk_that_fills_up_ends_the_build_with_one_sentence(index, remo
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ap_remote.semantic.shards.os.fsync", full)
+    monkeypatch.setattr("ap_remote.semantic.depot.os.fsync", full)
     with pytest.raises(StoreError, match="No space left on device"):
         await index.build(remote)
     monkeypatch.undo()

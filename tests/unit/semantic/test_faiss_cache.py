@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from ap_remote.semantic.catalog import Watermark
 from ap_remote.semantic.faiss_index import open_index
+from ap_remote.semantic.rows import Watermark
 from tests.contracts.vector_index import DIM, planted, queries
 
 

@@ -12,8 +12,10 @@ import textwrap
 import numpy as np
 import pytest
 
-from ap_remote.errors import BusyStoreError, CorruptStoreError, NewerStoreError, StoreError
+from ap_remote.errors import BusyStoreError, ConfigError, CorruptStoreError, NewerStoreError, StoreError
+from ap_remote.semantic.measures import Measures
 from ap_remote.semantic.results import ItemFailure
+from ap_remote.semantic.schema import FORMAT
 from ap_remote.semantic.shards import Record
 from ap_remote.semantic.store import EmbeddingStore
 
@@ -89,7 +91,7 @@ def test_a_newer_catalogue_is_left_untouched(tmp_path):
     for write in (False, True):
         with pytest.raises(NewerStoreError) as caught:
             EmbeddingStore(tmp_path, write=write)
-        assert (caught.value.found, caught.value.known) == (9, 1)
+        assert (caught.value.found, caught.value.known) == (9, FORMAT)
     assert files(tmp_path) == ["meta.json", "shard-000000.json", "shard-000000.npy"]
 
 
@@ -102,6 +104,93 @@ def test_newer_vectors_are_left_untouched(tmp_path, name):
     with EmbeddingStore(tmp_path, write=True) as store, pytest.raises(NewerStoreError):
         store.begin(ONE, "planted", DIM)
     assert (folder / "shard-000001.npy").read_bytes() == b"of the future"
+
+
+FIRST_FORMAT = """
+CREATE TABLE generations (
+    fingerprint TEXT PRIMARY KEY, encoder TEXT NOT NULL, dim INTEGER NOT NULL, active INTEGER NOT NULL DEFAULT 0,
+    changes INTEGER NOT NULL, updated TEXT
+) STRICT;
+CREATE TABLE rows (
+    fingerprint TEXT NOT NULL, row INTEGER NOT NULL, md5 TEXT NOT NULL, shard INTEGER NOT NULL,
+    position INTEGER NOT NULL, labels TEXT NOT NULL, PRIMARY KEY (fingerprint, row), UNIQUE (fingerprint, md5)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE nodes (id TEXT PRIMARY KEY, md5 TEXT NOT NULL, path TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX nodes_by_md5 ON nodes (md5);
+CREATE TABLE failures (
+    fingerprint TEXT NOT NULL, md5 TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, path TEXT NOT NULL,
+    tries INTEGER NOT NULL, PRIMARY KEY (fingerprint, md5)
+) STRICT, WITHOUT ROWID;
+INSERT INTO generations VALUES ('1111111111111111', 'planted', 4, 1, 77, NULL);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_catalogue_of_the_first_format_is_brought_up_to_date_and_no_vector_is_lost(tmp_path):
+    fill(tmp_path, 0, 3)
+    fill(tmp_path, 3, 2)
+    (tmp_path / "catalog.sqlite").unlink()
+    with sqlite3.connect(tmp_path / "catalog.sqlite") as db:
+        db.executescript(FIRST_FORMAT)
+        for row in range(5):
+            shard, position = divmod(row, 3)
+            db.execute(
+                "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)",
+                (ONE, row, f"{row:032x}", shard, position, '[["thing",0.5]]'),
+            )
+    db.close()
+    assert contents(tmp_path) == expected(5)
+    fill(tmp_path, 5, 1)
+    assert contents(tmp_path) == expected(6)
+    with EmbeddingStore(tmp_path) as store:
+        assert store.catalog.contents_of(ONE, [4])[4].labels == (("thing", 0.5),)
+        assert store.watermark(ONE).changes > 77
+
+
+def test_what_was_measured_and_the_frames_of_a_video_are_kept_and_made_again_from_the_shards(tmp_path):
+    vectors, _ = rows_of(0, 3)
+    most = (1 << 64) - 1
+    records = [
+        Record("a" * 32, (), Measures(most, 1, 12.5, 200.0)),
+        Record("b" * 32, (), Measures(1 << 63, 0, 0.0, 1.0), 0, 0.0),
+        Record("b" * 32, (), Measures(7, 8, 9.0, 10.0), 1, 2.5),
+    ]
+    with EmbeddingStore(tmp_path, write=True) as store:
+        store.begin(ONE, "planted", DIM)
+        store.append(ONE, vectors, records)
+    for _ in range(2):
+        with EmbeddingStore(tmp_path, write=True) as store:
+            store.begin(ONE, "planted", DIM)
+            assert list(store.catalog.contents_of(ONE, range(3)).values()) == records
+            assert store.catalog.rows_of(ONE, ["b" * 32]) == {"b" * 32: 1}
+            assert sorted(store.catalog.all_rows_of(ONE, ["b" * 32])) == [1, 2]
+        (tmp_path / "catalog.sqlite").unlink()
+
+
+@pytest.mark.parametrize("place", ["memory://vectors/{name}", "file://{folder}/elsewhere"])
+def test_vectors_may_lie_on_any_filesystem_and_the_rest_is_made_again_from_them(tmp_path, place):
+    address = place.format(name=tmp_path.name, folder=tmp_path)
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder, start in ((here, 0), (there, 3)):
+        with EmbeddingStore(folder, write=True, vectors=address) as store:
+            store.begin(ONE, "planted", DIM)
+            store.append(ONE, *rows_of(start, 3))
+    assert not (here / "embeddings").exists()
+    with EmbeddingStore(there, vectors=address) as store:
+        assert store.watermark(ONE).rows == 6
+        rows, vectors = store.vectors(store.active())
+        assert vectors.tolist() == list(expected(6).values())
+        assert store.vector(store.active(), int(rows[4])).tolist() == list(expected(6).values())[4]
+        assert store.size(ONE) > 0
+
+
+def test_an_address_that_no_filesystem_takes_is_refused_without_its_secrets(tmp_path):
+    with (
+        EmbeddingStore(tmp_path, write=True, vectors="nosuch://user:hunter2@host/vectors?token=hunter2") as store,
+        pytest.raises(ConfigError) as caught,
+    ):
+        store.begin(ONE, "planted", DIM)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_vectors_of_another_encoder_in_the_folder_are_refused(tmp_path):
@@ -204,7 +293,7 @@ def test_failures_are_kept_by_content_until_they_are_encoded(tmp_path):
 _KILLED = """
     import os, signal, sys
     from pathlib import Path
-    from ap_remote.semantic import catalog, shards
+    from ap_remote.semantic import catalog, depot
     sys.path.insert(0, {tests!r})
     from tests.unit.semantic.test_store import fill
 
@@ -220,7 +309,7 @@ _KILLED = """
         return call
 
     # Every border between two steps of a write: before each fsync, each rename, and the commit.
-    shards.os.fsync = counted(os.fsync)
+    depot.os.fsync = counted(os.fsync)
     Path.replace = counted(Path.replace)
     catalog.Catalog.add_rows = counted(catalog.Catalog.add_rows)
     fill(Path(sys.argv[1]), 3, 2)

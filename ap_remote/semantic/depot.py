@@ -1,0 +1,245 @@
+"""Where the files of vectors lie: a folder of this machine, or of any filesystem that fsspec knows.
+
+Files are written once, whole or not at all, and never changed. A folder of this machine is mapped into memory and
+synced to the disk; elsewhere files are read as a whole, and how safe a write is, the other side decides.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import fsspec  # type: ignore[import-untyped]  # fsspec ships no types
+import numpy as np
+
+from ap_remote.errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PARTIAL: Final = ".partial"
+"""Ends the names of files that are being written."""
+
+
+class Depot(Protocol):
+    """A folder of files that are written once."""
+
+    @property
+    def place(self) -> str:
+        """The folder's name for people, without credentials."""
+        ...
+
+    def names(self) -> list[str]:
+        """Return the names of all files, in order; none where there is no folder."""
+        ...
+
+    def size(self, name: str) -> int | None:
+        """Return the length of a file in bytes, ``None`` where there is none."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Return a whole file.
+
+        Raises:
+            FileNotFoundError: there is none.
+            StoreError: it cannot be read.
+        """
+        ...
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Return the table of an ``.npy`` file, mapped where that is possible.
+
+        Raises:
+            OSError: there is none, or it cannot be read.
+            ValueError: it is no table.
+        """
+        ...
+
+    def write(self, name: str, body: bytes) -> None:
+        """Write a file; it is there whole or not at all.
+
+        Raises:
+            StoreError: it cannot be written; nothing is left behind.
+        """
+        ...
+
+    def remove(self, name: str) -> None:
+        """Take a file away, if it is there."""
+        ...
+
+
+class LocalDepot:
+    """A folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use *folder*, which the first write makes."""
+        self._folder = folder
+
+    @property
+    def place(self) -> str:
+        """The folder's path."""
+        return str(self._folder)
+
+    def names(self) -> list[str]:
+        """Return the names of all files."""
+        return sorted(file.name for file in self._folder.iterdir()) if self._folder.is_dir() else []
+
+    def size(self, name: str) -> int | None:
+        """Return the length of a file."""
+        try:
+            return (self._folder / name).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def read(self, name: str) -> bytes:
+        """Return a whole file."""
+        return (self._folder / name).read_bytes()
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Map a table into memory."""
+        mapped: NDArray[Any] = np.load(self._folder / name, mmap_mode="r", allow_pickle=False)
+        return mapped
+
+    def write(self, name: str, body: bytes) -> None:
+        """Write a file through a temporary one."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            message = f"cannot make {self._folder}: {exc.strerror or exc}"
+            raise StoreError(message) from exc
+        write_file(self._folder / name, body)
+
+    def remove(self, name: str) -> None:
+        """Take a file away."""
+        (self._folder / name).unlink(missing_ok=True)
+
+
+class FsspecDepot:
+    """A folder of another filesystem."""
+
+    def __init__(self, url: str) -> None:
+        """Use the folder at *url*.
+
+        Raises:
+            ConfigError: no filesystem takes that address.
+        """
+        try:
+            self._fs, self._folder = fsspec.url_to_fs(url)
+        except (ImportError, ValueError) as exc:
+            message = f"vectors cannot be kept at {_harmless(url)}: {exc}"
+            raise ConfigError(message) from exc
+
+    @property
+    def place(self) -> str:
+        """The folder's address, without credentials."""
+        return _harmless(str(self._fs.unstrip_protocol(self._folder)))
+
+    def names(self) -> list[str]:
+        """Return the names of all files."""
+        self._fs.invalidate_cache(self._folder)  # other machines may write here
+        try:
+            found = self._fs.ls(self._folder, detail=True)
+        except FileNotFoundError:
+            return []
+        except OSError as exc:
+            raise self._failed("read", exc) from exc
+        return sorted(str(each["name"]).rpartition("/")[2] for each in found if each["type"] == "file")
+
+    def size(self, name: str) -> int | None:
+        """Return the length of a file."""
+        try:
+            return int(self._fs.info(self._path(name))["size"])
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise self._failed("read", exc) from exc
+
+    def read(self, name: str) -> bytes:
+        """Return a whole file."""
+        try:
+            return bytes(self._fs.cat_file(self._path(name)))
+        except FileNotFoundError:
+            raise
+        except OSError as exc:
+            raise self._failed("read", exc) from exc
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Read a table."""
+        loaded: NDArray[Any] = np.load(io.BytesIO(self.read(name)), allow_pickle=False)
+        return loaded
+
+    def write(self, name: str, body: bytes) -> None:
+        """Write a file under a temporary name and move it into place."""
+        partial = self._path(f"{name}{PARTIAL}")
+        try:
+            self._fs.makedirs(self._folder, exist_ok=True)
+            self._fs.pipe_file(partial, body)
+            self._fs.mv(partial, self._path(name))
+        except OSError as exc:
+            raise self._failed("write to", exc) from exc
+
+    def remove(self, name: str) -> None:
+        """Take a file away."""
+        try:
+            self._fs.rm_file(self._path(name))
+        except FileNotFoundError:
+            return
+        except OSError as exc:
+            raise self._failed("write to", exc) from exc
+
+    def _path(self, name: str) -> str:
+        return f"{self._folder}/{name}"
+
+    def _failed(self, what: str, exc: OSError) -> StoreError:
+        # The text of a foreign error may hold the address with what signs it.
+        return StoreError(f"cannot {what} {self.place}: {exc.strerror or type(exc).__name__}")
+
+
+def depot(root: Path | str, name: str) -> Depot:
+    """Return the folder *name* below *root*, a path or an address such as ``s3://bucket/vectors``.
+
+    Raises:
+        ConfigError: no filesystem takes that address.
+    """
+    if isinstance(root, Path):
+        return LocalDepot(root / name)
+    return FsspecDepot(f"{root.rstrip('/')}/{name}") if "://" in root else LocalDepot(Path(root) / name)
+
+
+def write_file(file: Path, body: bytes) -> None:
+    """Write a file through a temporary one: write, fsync, rename, fsync the folder.
+
+    Raises:
+        StoreError: the disk is full or cannot be written; nothing is left behind.
+    """
+    partial = file.with_name(f"{file.name}{PARTIAL}")
+    try:
+        with partial.open("wb") as stream:
+            stream.write(body)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(file)
+        _sync_folder(file.parent)
+    except OSError as exc:
+        partial.unlink(missing_ok=True)
+        message = f"cannot write {file}: {exc.strerror or exc}; nothing half-written was left"
+        raise StoreError(message) from exc
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows cannot open a folder, and orders renames itself
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _harmless(url: str) -> str:
+    """Return an address without what stands before an ``@`` or after a ``?``."""
+    scheme, marks, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{marks}{host.rpartition('@')[2]}{slash}{path}".partition("?")[0]

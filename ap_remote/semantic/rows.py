@@ -1,0 +1,271 @@
+"""The catalogue's rows: which content has which row, in which shard, and what was measured of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+import msgspec
+
+from ap_remote.semantic.database import Database
+from ap_remote.semantic.measures import Measures
+from ap_remote.semantic.results import Label
+from ap_remote.semantic.shards import Record
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+
+_CHUNK: Final = 500
+"""Values in one ``IN (…)``; SQLite allows 999 everywhere."""
+_CHANGED: Final = "UPDATE generations SET changes = changes + 1 WHERE fingerprint = ?"
+_LABELS: Final = msgspec.json.Decoder(tuple[Label, ...])
+_RECORD: Final = "md5, labels, frame, moment, phash, dhash, sharpness, luma"
+_WRAP: Final = 1 << 64
+_T = TypeVar("_T")
+
+
+class Watermark(NamedTuple):
+    """Changes whenever the rows of a generation do."""
+
+    rows: int
+    changes: int
+    """Counts changes from a random start, so that a catalogue made anew never repeats an old mark."""
+
+
+class Rows(Database):
+    """What is known of the rows of all generations."""
+
+    def add_rows(self, fingerprint: str, name: str, records: Sequence[Record]) -> int:
+        """Give the rows of a shard their numbers and return how many were new; content that has a row keeps it."""
+        with self._transaction() as db:
+            (last,) = db.execute(
+                "SELECT ifnull(max(row), -1) FROM rows WHERE fingerprint = ?", (fingerprint,)
+            ).fetchone()
+            shard, first = _shard(db, fingerprint, name), last
+            for position, record in enumerate(records):
+                labels = msgspec.json.encode(record.labels).decode()
+                added = db.execute(
+                    "INSERT OR IGNORE INTO rows (fingerprint, row, md5, frame, moment, shard, position, labels)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (fingerprint, last + 1, record.md5, record.frame, record.moment, shard, position, labels),
+                )
+                last += added.rowcount
+            if last > first:
+                db.execute(_CHANGED, (fingerprint,))
+            else:
+                db.execute("DELETE FROM shards WHERE shard = ? AND shard NOT IN (SELECT shard FROM rows)", (shard,))
+            _measured(db, records)
+            db.executemany(
+                "DELETE FROM failures WHERE fingerprint = ? AND md5 = ?",
+                [(fingerprint, record.md5) for record in records],
+            )
+        return int(last - first)
+
+    def move_rows(self, fingerprint: str, old: Sequence[str], new: str, rows: Sequence[int]) -> None:
+        """Let rows lie in a new shard, in this order, and retire the shards they came from with all that is left there.
+
+        Numbers of rows stay, so an index that knows them stays good for those that live.
+        """
+        with self._transaction() as db:
+            shard = _shard(db, fingerprint, new)
+            db.executemany(
+                "UPDATE rows SET shard = ?, position = ? WHERE fingerprint = ? AND row = ?",
+                [(shard, position, fingerprint, row) for position, row in enumerate(rows)],
+            )
+            for name in old:
+                retired = _shard(db, fingerprint, name)
+                db.execute("DELETE FROM rows WHERE fingerprint = ? AND shard = ?", (fingerprint, retired))
+                db.execute("UPDATE shards SET retired = 1 WHERE shard = ?", (retired,))
+            db.execute(_CHANGED, (fingerprint,))
+
+    def forget_retired(self, fingerprint: str, name: str) -> None:
+        """Forget a shard that was emptied and whose files are gone."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM shards WHERE fingerprint = ? AND name = ? AND retired", (fingerprint, name))
+
+    def drop_shard(self, fingerprint: str, name: str) -> None:
+        """Forget a shard whose files are gone, and its rows."""
+        with self._transaction() as db:
+            shard = _shard(db, fingerprint, name)
+            gone = db.execute("DELETE FROM rows WHERE fingerprint = ? AND shard = ?", (fingerprint, shard))
+            db.execute("DELETE FROM shards WHERE shard = ?", (shard,))
+            if gone.rowcount:
+                db.execute(_CHANGED, (fingerprint,))
+
+    def shards(self, fingerprint: str) -> dict[str, int]:
+        """Return the shards in use: name to the number that :meth:`places` has."""
+        with self._guard() as db:
+            rows = db.execute(
+                "SELECT name, shard FROM shards WHERE fingerprint = ? AND NOT retired ORDER BY name", (fingerprint,)
+            ).fetchall()
+        return dict(rows)
+
+    def retired(self, fingerprint: str) -> list[str]:
+        """Return the shards that were emptied and whose files may still be there."""
+        with self._guard() as db:
+            rows = db.execute(
+                "SELECT name FROM shards WHERE fingerprint = ? AND retired ORDER BY name", (fingerprint,)
+            ).fetchall()
+        return [name for (name,) in rows]
+
+    def watermark(self, fingerprint: str) -> Watermark:
+        """Return the mark of a generation that is known."""
+        with self._guard() as db:
+            count, changes = db.execute(
+                "SELECT (SELECT count(*) FROM rows WHERE rows.fingerprint = generations.fingerprint), changes"
+                " FROM generations WHERE fingerprint = ?",
+                (fingerprint,),
+            ).fetchone()
+        return Watermark(count, changes)
+
+    def changes(self, fingerprint: str) -> int:
+        """Return the watermark's second half alone: at 100,000 rows the count takes longer than a search."""
+        with self._guard() as db:
+            (changes,) = db.execute("SELECT changes FROM generations WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        return int(changes)
+
+    def is_empty(self, fingerprint: str) -> bool:
+        """Whether a generation has no rows yet."""
+        with self._guard() as db:
+            return db.execute("SELECT 1 FROM rows WHERE fingerprint = ? LIMIT 1", (fingerprint,)).fetchone() is None
+
+    def places(self, fingerprint: str) -> list[tuple[int, int, int]]:
+        """Return row, shard and position of every vector, in the order of rows."""
+        with self._guard() as db:
+            return db.execute(
+                "SELECT row, shard, position FROM rows WHERE fingerprint = ? ORDER BY row", (fingerprint,)
+            ).fetchall()
+
+    def place(self, fingerprint: str, row: int) -> tuple[str, int]:
+        """Return the shard's name and the position of a row that exists."""
+        with self._guard() as db:
+            name, position = db.execute(
+                "SELECT name, position FROM rows JOIN shards USING (shard) WHERE rows.fingerprint = ? AND row = ?",
+                (fingerprint, row),
+            ).fetchone()
+        return name, position
+
+    def known(self, fingerprint: str) -> set[str]:
+        """Return the md5 of every content that has a vector."""
+        with self._guard() as db:
+            return {md5 for (md5,) in db.execute("SELECT md5 FROM rows WHERE fingerprint = ?", (fingerprint,))}
+
+    def rows_of(self, fingerprint: str, md5s: Iterable[str]) -> dict[str, int]:
+        """Return the rows of those contents that have one; of a video that of its first frame."""
+        found: dict[str, int] = {}
+        for chunk in _chunks(md5s):
+            marks = ",".join("?" * len(chunk))
+            with self._guard() as db:
+                found.update(
+                    db.execute(
+                        f"SELECT md5, row FROM rows WHERE fingerprint = ? AND frame = 0 AND md5 IN ({marks})",  # noqa: S608 - only question marks are put in
+                        (fingerprint, *chunk),
+                    ).fetchall()
+                )
+        return found
+
+    def all_rows_of(self, fingerprint: str, md5s: Iterable[str]) -> list[int]:
+        """Return every row of those contents, of a video all its frames."""
+        found: list[int] = []
+        for chunk in _chunks(md5s):
+            marks = ",".join("?" * len(chunk))
+            with self._guard() as db:
+                answer = db.execute(
+                    f"SELECT row FROM rows WHERE fingerprint = ? AND md5 IN ({marks})",  # noqa: S608 - only question marks are put in
+                    (fingerprint, *chunk),
+                ).fetchall()
+            found += [row for (row,) in answer]
+        return found
+
+    def contents_of(self, fingerprint: str, rows: Iterable[int]) -> dict[int, Record]:
+        """Return whose those rows are."""
+        found: dict[int, Record] = {}
+        for chunk in _chunks(rows):
+            marks = ",".join("?" * len(chunk))
+            with self._guard() as db:
+                answer = db.execute(
+                    f"SELECT row, {_RECORD} FROM rows LEFT JOIN measures USING (md5, frame)"  # noqa: S608 - only question marks are put in
+                    f" WHERE fingerprint = ? AND row IN ({marks})",
+                    (fingerprint, *chunk),
+                ).fetchall()
+            found.update({row: _record(*facts) for row, *facts in answer})
+        return found
+
+    def living_rows(self, fingerprint: str) -> list[int]:
+        """Return the rows whose content some photograph still has."""
+        with self._guard() as db:
+            answer = db.execute(
+                "SELECT row FROM rows WHERE fingerprint = ? AND md5 IN (SELECT md5 FROM nodes) ORDER BY row",
+                (fingerprint,),
+            ).fetchall()
+        return [row for (row,) in answer]
+
+    def owners_of(self, fingerprint: str, rows: Iterable[int]) -> dict[int, tuple[Record, list[str]]]:
+        """Return whose those rows are, and the ids of the photographs with that content, by path."""
+        found: dict[int, tuple[Record, list[str]]] = {}
+        for chunk in _chunks(rows):
+            marks = ",".join("?" * len(chunk))
+            with self._guard() as db:
+                answer = db.execute(
+                    f"SELECT row, nodes.id, {_RECORD} FROM rows LEFT JOIN measures USING (md5, frame)"  # noqa: S608 - only question marks are put in
+                    f" LEFT JOIN nodes USING (md5) WHERE fingerprint = ? AND row IN ({marks})"
+                    " ORDER BY nodes.path, nodes.id",
+                    (fingerprint, *chunk),
+                ).fetchall()
+            for row, node, *facts in answer:
+                if row not in found:
+                    found[row] = _record(*facts), []
+                if node is not None:
+                    found[row][1].append(node)
+        return found
+
+
+def _shard(db: sqlite3.Connection, fingerprint: str, name: str) -> int:
+    """Return the number of a shard, which is made known and in use."""
+    db.execute(
+        "INSERT INTO shards (fingerprint, name) VALUES (?, ?) ON CONFLICT DO UPDATE SET retired = 0",
+        (fingerprint, name),
+    )
+    (shard,) = db.execute("SELECT shard FROM shards WHERE fingerprint = ? AND name = ?", (fingerprint, name)).fetchone()
+    return int(shard)
+
+
+def _measured(db: sqlite3.Connection, records: Sequence[Record]) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO measures (md5, frame, phash, dhash, sharpness, luma) VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (each.md5, each.frame, _signed(found.phash), _signed(found.dhash), found.sharpness, found.luma)
+            for each in records
+            if (found := each.measures) is not None
+        ],
+    )
+
+
+def _record(  # noqa: PLR0917 - the columns of _RECORD, in their order
+    md5: str,
+    labels: str,
+    frame: int,
+    moment: float,
+    phash: int | None,
+    dhash: int,
+    sharpness: float,
+    luma: float,
+) -> Record:
+    measures = None if phash is None else Measures(phash % _WRAP, dhash % _WRAP, sharpness, luma)
+    return Record(md5, _LABELS.decode(labels), measures, frame, moment)
+
+
+def _signed(bits: int) -> int:
+    """Return 64 bits as SQLite's integers hold them."""
+    return bits - _WRAP if bits >= _WRAP >> 1 else bits
+
+
+def _chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
+    chunk: list[_T] = []
+    for value in values:
+        chunk.append(value)
+        if len(chunk) == _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
