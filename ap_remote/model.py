@@ -12,6 +12,15 @@ from typing import Final, Literal
 
 import msgspec
 
+from ap_remote.errors import (
+    NotFoundError,
+    NotInTrashError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    RemoteError,
+    TransportError,
+)
+
 LIVE_VIDEO: Final = "LIVE_VIDEO"
 """The asset of a live photo, in Amazon's word."""
 
@@ -206,11 +215,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """``None``: deleted for ever."""
 
 
+Action = Literal["trash", "restore", "delete", "add", "remove"]
+Failure = Literal["refused", "missing", "limited", "unanswered", "unknown"]
+"""Why a target failed: the service said no, knows it not, asked for fewer requests, gave no usable answer to what can
+be repeated, or no answer to what may have happened."""
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one target of trash, restore or delete, or of one member that an album should take or lose."""
 
     target: str
-    action: Literal["trash", "restore", "delete", "add", "remove"]
+    action: Action
     """What was done. ``remove``: it was taken out of an album, as trashing it by its path in the album's view does; it
     is in its folder still."""
     id: str | None = None
@@ -218,6 +233,23 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The state after the action; ``None`` after delete, and after a failure."""
     error: str | None = None
     """A sentence; ``None`` means done."""
+    failure: Failure | None = None
+    """What kind of error it was, where that is known."""
+
+    @classmethod
+    def failed(cls, target: str, action: Action, error: RemoteError) -> Outcome:
+        """Return the outcome of a target that an error was raised for."""
+        kind: Failure = next((kind for kinds, kind in _FAILURES if isinstance(error, kinds)), "refused")
+        return cls(target=target, action=action, error=str(error), failure=kind)
+
+
+_FAILURES: Final[tuple[tuple[tuple[type[RemoteError], ...], Failure], ...]] = (
+    ((OutcomeUnknownError,), "unknown"),
+    ((RateLimitedError,), "limited"),
+    ((TransportError,), "unanswered"),
+    ((NotFoundError, NotInTrashError), "missing"),
+)
+"""Classes of errors, most specific first; all others are refusals."""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from ap_remote.backends.amazon_digests import Digests
 from ap_remote.backends.amazon_download import Downloads
 from ap_remote.backends.amazon_family import Family
 from ap_remote.backends.amazon_links import Links
+from ap_remote.backends.amazon_many import Many
 from ap_remote.backends.amazon_move import Move
 from ap_remote.backends.amazon_nodes import Sleep
 from ap_remote.backends.amazon_now import Now
@@ -73,6 +75,7 @@ class AmazonPhotosRemote(
     Digests,
     Peek,
     Links,
+    Many,
     Remote,
 ):
     """An account at Amazon Photos, or at a service that speaks as it does. Nothing is opened before the first verb.
@@ -208,7 +211,9 @@ class AmazonPhotosRemote(
 
     def search(self, query: str = "", *, sort: Sort = "-taken", limit: int | None = None) -> AsyncIterator[Entry]:
         """Yield what a query finds; it is read at once, before the first entry is asked for."""
-        return amazon_search.search(self._tree, amazon_search.read(query), sort=sort, limit=limit)
+        filters = amazon_search.read(query)
+        told = partial(self._note_total, filters)
+        return amazon_search.search(self._tree, filters, sort=sort, limit=limit, told=told)
 
     async def aggregations(self, category: Category, *, query: str = "") -> Sequence[Facet]:
         """Count entries by a category, most frequent first."""

@@ -387,7 +387,7 @@ def _verdict(
         if isinstance(result, RemoteError):
             if len(rows) == 1:
                 raise result
-            outcomes.append(Outcome(target=str(target), action=action, error=str(result)))
+            outcomes.append(Outcome.failed(str(target), action, result))
         else:
             node_id = entry.id if isinstance(entry, Entry) else None
             outcomes.append(Outcome(target=str(target), action=action, id=node_id, entry=result))

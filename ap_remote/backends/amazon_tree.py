@@ -7,7 +7,7 @@ seconds ago; else that one folder is listed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +95,18 @@ class Tree(Nodes):
         found = await self.ask(node_id)
         await self.confirm_above([found], self.since())
         return (await self.locate([found]))[0]
+
+    async def many(self, ids: Sequence[str], *, fresh: bool = False) -> dict[str, Entry]:
+        """Return by id those nodes that are there, as :meth:`node` returns one."""
+        known: dict[str, Entry] = {}
+        if not fresh:
+            known = {key: each for key, each in self.cache.get_many(ids).items() if self._vouched(each)}
+        asked = await self.ask_many(each for each in ids if each not in known)
+        told = [each for each in asked.values() if isinstance(each, Entry)]
+        if fresh:
+            await self.confirm_above(told, self.since())
+            told = await self.locate(told)
+        return known | {each.id: each for each in told}
 
     async def resolve(self, target: Ref, *, fresh: bool = False) -> Entry:
         """Return what a path outside the views, or an id, names.

@@ -18,6 +18,7 @@ import msgspec
 from ap_remote.backends import memory_photo
 from ap_remote.backends.memory_bytes import Bytes
 from ap_remote.backends.memory_counts import aggregate, measure
+from ap_remote.backends.memory_many import Many
 from ap_remote.backends.memory_parents import Parents
 from ap_remote.backends.memory_peek import Peek, in_whole_steps
 from ap_remote.backends.memory_people import People
@@ -58,7 +59,7 @@ _PIECE: Final = 1 << 20
     *("put", "trash", "restore", "delete", "mkdir", "move", "mark", "link", "unlink", "describe", "set_properties"),
     *("create_album", "add_to_album", "remove_from_album", "set_album_cover", "add_to_family", "remove_from_family"),
 )
-class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Peek, Remote):
+class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Peek, Many, Remote):
     """A remote whose account is this object.
 
     Args:
@@ -352,7 +353,7 @@ class MemoryRemote(People, Family, Words, Parents, Covers, Bytes, Peek, Remote):
             except RemoteError as exc:
                 if len(targets) == 1:
                     raise
-                outcomes.append(Outcome(target=str(target), action=action, error=str(exc)))
+                outcomes.append(Outcome.failed(str(target), action, exc))
             else:
                 entry = None if action == "delete" else self._tree.entry(node)
                 outcomes.append(Outcome(target=str(target), action=action, id=node.id, entry=entry))

@@ -19,6 +19,7 @@ from ap_remote.remote.features import (
     SupportsChanges,
     SupportsDigests,
     SupportsLinks,
+    SupportsMany,
     SupportsOffline,
     SupportsPeek,
     SupportsSync,
@@ -173,6 +174,16 @@ class _Offline(_Ability):
         found: int = await self._inner.count_cached(query)
         return found
 
+    async def complete_since(self, query: str = "") -> float | None:
+        """Return as of when the cache finds all."""
+        found: float | None = await self._inner.complete_since(query)
+        return found
+
+    def told_total(self, query: str = "") -> int | None:
+        """Return how many entries the last search finds."""
+        found: int | None = self._inner.told_total(query)
+        return found
+
 
 class _Changes(_Ability):
     def changes(self, checkpoint: str | None = None) -> AsyncIterator[tuple[str | None, Sequence[Change]]]:
@@ -205,6 +216,13 @@ class _Links(_Ability):
         return found
 
 
+class _Many(_Ability):
+    async def stat_many(self, targets: Sequence[Ref], *, fresh: bool = False) -> Sequence[Entry | None]:
+        """Return an entry for each target, or ``None``."""
+        found: Sequence[Entry | None] = await self._inner.stat_many(targets, fresh=fresh)
+        return found
+
+
 READING: Final[dict[type, type]] = {
     SupportsTrashListing: _TrashListing,
     SupportsThumbnails: _Thumbnails,
@@ -217,6 +235,7 @@ READING: Final[dict[type, type]] = {
     SupportsChanges: _Changes,
     SupportsPeek: _Peek,
     SupportsLinks: _Links,
+    SupportsMany: _Many,
 }
 """The abilities that only read, and what passes them on. All others are masked."""
 

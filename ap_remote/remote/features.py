@@ -75,6 +75,19 @@ class SupportsFolders(Protocol):
 
 
 @runtime_checkable
+class SupportsMany(Protocol):
+    """Many entries can be asked for in less time than one after the other."""
+
+    async def stat_many(self, targets: Sequence[Ref], *, fresh: bool = False) -> Sequence[Entry | None]:
+        """Return for each target, in their order, what :meth:`Remote.stat` would; ``None`` where nothing is there.
+
+        Raises:
+            RemoteError: as :meth:`Remote.stat`, but for :class:`~ap_remote.errors.NotFoundError`.
+        """
+        ...
+
+
+@runtime_checkable
 class SupportsTrashListing(Protocol):
     """The bin can be looked into."""
 
@@ -296,6 +309,22 @@ class SupportsOffline(Protocol):
 
     async def count_cached(self, query: str = "") -> int:
         """Return how many entries :meth:`search_cached` finds."""
+        ...
+
+    async def complete_since(self, query: str = "") -> float | None:
+        """Return as of when :meth:`search_cached` finds all that :meth:`Remote.search` would, in seconds since 1970.
+
+        ``None``: ask the service. So it is where a query names what only the service knows (things, people, places) or
+        what no index has, where the account was not synced to its end, and where that was too long ago and the service
+        does not tell at once what changed since.
+
+        Raises:
+            QuerySyntaxError: nobody can read the query.
+        """
+        ...
+
+    def told_total(self, query: str = "") -> int | None:
+        """Return how many entries the service said the last search finds; ``None`` where that was for another query."""
         ...
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
@@ -13,6 +14,7 @@ from ap_remote_mcp.errors import Code, CodedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_MADE: Final = "Do not repeat the call; photos://journal has its op_id, and photos_get tells what is true now."
 _running: ContextVar[Deadline] = ContextVar("deadline")
 
 
@@ -23,6 +25,7 @@ class Deadline:
         self._scope = scope
         self._begun = False
         self.writing = False
+        self._written = False
 
     @contextmanager
     def holding(self) -> Iterator[None]:
@@ -43,8 +46,21 @@ class Deadline:
         self._begun = False
         self._scope.deadline = anyio.current_time() + seconds
 
+    def written(self) -> float:
+        """Say that the change is made and noted, and return the seconds that are left to look at it.
+
+        The call is not given up from here on: whoever looks ends by those seconds, and what was done is told.
+        """
+        self.writing = False
+        self._written = True
+        left = max(0.0, self._scope.deadline - anyio.current_time())
+        self._scope.deadline = math.inf
+        return left
+
     def late(self) -> CodedError:
         """Return what is true when the time is over."""
+        if self._written:
+            return CodedError(Code.BUSY, "The change was made and could not be looked at in time", _MADE)
         if self.writing:
             return CodedError(Code.OUTCOME_UNKNOWN, "The change was begun and did not end in time")
         if self._begun:
@@ -64,6 +80,12 @@ def preparing(seconds: float, question_seconds: float) -> Iterator[None]:
     running.begin(seconds)
     yield
     running.ask(question_seconds)
+
+
+def written() -> float:
+    """Say that the change of the running call is made and noted, and return the seconds left to look at it."""
+    running = _running.get(None)
+    return math.inf if running is None else running.written()
 
 
 def writing() -> None:

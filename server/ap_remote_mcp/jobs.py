@@ -1,8 +1,7 @@
 """Work that takes longer than a call: it goes on in the background and outlives the client, and the server too.
 
 A job's record is written behind the work, in a thread; work that must not go on before it is on the disk awaits
-:meth:`Running.settled`. A server that starts takes up what another left unfinished, where the kind of work can be taken
-up.
+:meth:`Running.settled`. A server that starts takes up what another left unfinished, where the kind of work allows it.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import msgspec
 from filelock import Timeout
 
 from ap_remote.errors import RemoteError, StoreError
+from ap_remote.remote.once import once
 from ap_remote_mcp.errors import Code, CodedError, coded
 from ap_remote_mcp.jobfiles import JobFiles, JobRecord
 
@@ -348,7 +348,7 @@ class Jobs:
     async def _run(self, running: Running, lock: FileLock | None) -> None:
         record = running.record
         try:
-            with running.scope:
+            with running.scope, once():
                 record.result = await self._kinds[record.kind].work(running)
                 record.state = "done"
             if running.scope.cancelled_caught:

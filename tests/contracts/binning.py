@@ -90,6 +90,7 @@ class Binning(Subject):
             ("box/absent.txt", False),
             ("box/b.txt", True),
         ]
+        assert [row.failure for row in caught.value.outcomes] == [None, "missing", None]
         assert await names(remote.list("box")) == []
 
     async def test_several_targets_have_a_row_each(self, remote, seed):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from functools import partial
 
 import pytest
 
 from ap_remote.errors import InvalidNameError, IsFileError, IsFolderError, NotFoundError
 from ap_remote.model import ByteRange, Kind, NodeId, Status
-from tests.contracts.base import Subject, collect, content, names, paths_of
+from ap_remote.remote.features import SupportsMany
+from ap_remote.remote.many import side_by_side
+from tests.contracts.base import Subject, able, collect, content, names, paths_of
 
 ODD_NAMES = (
     "two words.txt",
@@ -196,6 +199,29 @@ class Reading(Subject):
         await seed("box/a.txt", b"a")
         with pytest.raises(IsFolderError):
             await content(remote.get(path))
+
+    @pytest.mark.parametrize("fresh", [False, True])
+    async def test_many_are_told_in_the_order_in_which_they_were_asked_for(self, remote, seed, fresh):
+        able(remote, SupportsMany)
+        one, two = await seed("box/a.txt", b"a"), await seed("box/in/b.txt", b"bb")
+        await seed("box/c.txt", b"c")
+        targets = [NodeId(two), "box/c.txt", NodeId("nobody"), NodeId(one), "box/absent.txt", NodeId(two)]
+        for look in (remote.stat_many, partial(side_by_side, remote)):
+            found = await look(targets, fresh=fresh)
+            paths = [each and each.path for each in found]
+            assert paths == ["box/in/b.txt", "box/c.txt", None, "box/a.txt", None, "box/in/b.txt"]
+            assert [await remote.stat(each) for each in (targets[0], targets[1], targets[3])] == [
+                found[0],
+                found[1],
+                found[3],
+            ]
+        assert list(await remote.stat_many([])) == []
+
+    async def test_what_is_in_the_trash_is_among_many(self, remote, seed):
+        one, two = await seed("box/a.txt", b"a"), await seed("box/b.txt", b"b")
+        await remote.trash(NodeId(one))
+        found = await able(remote, SupportsMany).stat_many([NodeId(one), NodeId(two)], fresh=True)
+        assert [each.status for each in found] == [Status.TRASHED, Status.AVAILABLE]
 
     async def test_closing_twice_is_allowed(self, remote):
         await remote.close()

@@ -7,15 +7,19 @@ is written; after it the result is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult
-from pydantic import BaseModel, Field
+import anyio
+import msgspec
+from mcp.server.mcpserver import AcceptedElicitation, CancelledElicitation, Context, Elicit, ElicitationResult
+from pydantic import BaseModel, ConfigDict, Field
 
 from ap_remote.errors import RemoteError
+from ap_remote.remote.once import once
 from ap_remote_mcp import deadline
 from ap_remote_mcp.changes.proposal import Effect, Proposal
 from ap_remote_mcp.context import App
@@ -25,11 +29,16 @@ from ap_remote_mcp.principal import caller
 from ap_remote_mcp.results.pages import Change, Preview
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ap_remote.model import Entry
 
 Propose = Callable[[App], Awaitable[Proposal]]
 Apply = Callable[[App, Proposal], Awaitable[Effect]]
-Verify = Callable[[App, Proposal, Effect], Awaitable[int]]
+Verify = Callable[[App, Proposal, Effect], AsyncGenerator[int]]
+_NOT_YET: Final = "some entries do not show the change yet; check with photos_get"
+_LOOKED_AT: Final = 25
+"""Entries that are read back together; where the time ends, what was seen before counts."""
 
 
 class Deed(NamedTuple):
@@ -37,7 +46,7 @@ class Deed(NamedTuple):
 
     Attributes:
         apply: changes the library; it calls :func:`ap_remote_mcp.deadline.writing` before its first request.
-        verify: reads back what was done and returns how much of it is as it should be.
+        verify: reads back what was done and yields, part by part, how much of it is as it should be.
     """
 
     apply: Apply
@@ -47,17 +56,26 @@ class Deed(NamedTuple):
 def each_holds(holds: Callable[[Entry, Proposal], bool]) -> Verify:
     """Return the verification that looks at every entry that was changed."""
 
-    async def verify(app: App, proposal: Proposal, effect: Effect) -> int:
-        entries, _ = await app.entries(effect.done, fresh=True)
-        return sum(holds(entry, proposal) for entry in entries)
+    async def verify(app: App, proposal: Proposal, effect: Effect) -> AsyncGenerator[int]:
+        for some in parts(effect.done):
+            entries, _ = await app.entries(some, fresh=True)
+            yield sum(holds(entry, proposal) for entry in entries)
 
     return verify
 
 
-class Sure(BaseModel):
-    """A person's answer; elicitation takes pydantic models only."""
+def parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield ids, as many as are read back together."""
+    return (ids[at : at + _LOOKED_AT] for at in range(0, len(ids), _LOOKED_AT))
 
-    confirm: bool = Field(description="Yes, do it")
+
+class Sure(BaseModel):
+    """Nothing is changed unless you confirm."""
+
+    # Hosts show people the title and the docstring; elicitation takes pydantic models only.
+    model_config = ConfigDict(title="A change in your photo library")
+
+    confirm: bool = Field(title="Yes, do it", description="Confirm to make this change")
 
 
 async def ask(ctx: Context[App], plan: str, propose: Propose) -> Sure | Elicit[Sure]:
@@ -110,15 +128,30 @@ async def permitted(ctx: Context[App], plan: str, sure: ElicitationResult[Sure],
     check(app, proposal, plan)
     if can_ask(ctx) and not (isinstance(sure, AcceptedElicitation) and sure.data.confirm):
         use(app, proposal, plan)
-        raise CodedError(Code.DECLINED, "The person said no")
+        raise CodedError(Code.DECLINED, unconfirmed(sure, "The person did not confirm"))
     return proposal
+
+
+def unconfirmed(answer: ElicitationResult[Any], otherwise: str) -> str:
+    """Return what became of a question that was not answered as it had to be."""
+    if isinstance(answer, AcceptedElicitation):
+        return otherwise
+    closed = isinstance(answer, CancelledElicitation)
+    return "The person closed the question without an answer" if closed else "The person said no"
 
 
 def begun(app: App, proposal: Proposal, plan: str) -> str:
     """Spend the plan and the budget, write the journal, and return the operation's id; a change may follow."""
-    app.spend(app.changes, len(proposal.entries) if proposal.cost is None else proposal.cost, "changes")
+    cost = len(proposal.entries) if proposal.cost is None else proposal.cost
+    app.afford(app.changes, cost, "changes")
     use(app, proposal, plan)
-    return app.journal.begin(proposal.action, caller(), proposal.before, proposal.arguments)
+    op_id = app.journal.begin(proposal.action, caller(), proposal.before, proposal.arguments)
+    try:
+        app.changes.take(cost)
+    except BaseException:
+        app.journal.end(op_id, ())  # nothing follows
+        raise
+    return op_id
 
 
 def can_ask(ctx: Context[App]) -> bool:
@@ -162,10 +195,11 @@ def previewed(app: App, proposal: Proposal) -> Change:
         return Change(
             action=proposal.action, preview=Preview(count=0), skipped=list(proposal.skipped), note="nothing to do"
         )
+    preview = msgspec.structs.replace(proposal.preview(), question=proposal.question)
     token, expires = app.plans.issue(proposal.permit(caller()))
     return Change(
         action=proposal.action,
-        preview=proposal.preview(),
+        preview=preview,
         plan=token,
         expires=app.time_of(expires) + "Z",
         skipped=list(proposal.skipped),
@@ -176,12 +210,14 @@ def previewed(app: App, proposal: Proposal) -> Change:
 async def applied(app: App, proposal: Proposal, plan: str, deed: Deed) -> Change:
     """Spend the plan, write the journal, make the change, and look at what came of it."""
     op_id = begun(app, proposal, plan)
-    effect = await deed.apply(app, proposal)
+    with once():
+        effect = await deed.apply(app, proposal)
     app.journal.end(op_id, effect.done, effect.made)
+    seconds = deadline.written()
     if proposal.undoes and effect.done:
         app.journal.undone(proposal.undoes, by=op_id)
     app.forget_counts()
-    verified, note = await read_back(app, proposal, effect, deed.verify)
+    verified, note = await read_back(app, proposal, effect, deed.verify, seconds=seconds)
     skipped = [*proposal.skipped, *effect.refused]
     app.audit(proposal.action, op_id, done=len(effect.done), skipped=len(skipped))
     until = ""
@@ -194,15 +230,23 @@ async def applied(app: App, proposal: Proposal, plan: str, deed: Deed) -> Change
         skipped=skipped,
         verified=verified,
         undo_until=until,
+        was=effect.was,
         note="; ".join(each for each in (effect.note, note) if each),
     )
 
 
-async def read_back(app: App, proposal: Proposal, effect: Effect, verify: Verify) -> tuple[int, str]:
-    """Return how much of a change shows, and what to say where it is not all."""
-    try:
-        verified = await verify(app, proposal, effect)
-    except RemoteError:
-        return 0, "the service accepted the change, but it could not be read back"
-    complete = verified >= len(effect.done)
-    return verified, "" if complete else "some entries do not show the change yet; check with photos_get"
+async def read_back(
+    app: App, proposal: Proposal, effect: Effect, verify: Verify, *, seconds: float = math.inf
+) -> tuple[int, str]:
+    """Return how much of a change shows within so many seconds, and what to say where it is not all."""
+    verified = 0
+    with anyio.move_on_after(seconds) as scope:
+        try:
+            async with aclosing(verify(app, proposal, effect)) as seen:
+                async for each in seen:
+                    verified += each
+        except RemoteError:
+            return verified, "the service accepted the change, but not all of it could be read back"
+    if scope.cancelled_caught:
+        return verified, "the change was made; there was no time to read all of it back: check with photos_get"
+    return verified, "" if verified >= len(effect.done) else _NOT_YET

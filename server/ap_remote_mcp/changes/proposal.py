@@ -48,12 +48,12 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
         return {**self.bound, "undoes": self.undoes} if self.undoes else self.bound
 
     def permit(self, who: str) -> Permit:
-        """Return what a plan for it permits, to whom."""
+        """Return what a plan for it permits, to whom: what was shown, warnings among it."""
         return Permit(
             action=self.action,
             versions={entry.id: entry.version for entry in self.entries},
             who=who,
-            bound=self.arguments,
+            bound={**self.arguments, "warned": list(self.warnings)},
         )
 
     @property
@@ -93,6 +93,8 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     refused: tuple[Skipped, ...] = ()
     made: dict[str, Any] = {}
     """What came to be, for the undo: ``{"album": id}``."""
+    was: dict[str, list[str]] = {}
+    """Ids by the mark that they had: ``{"not favorite": [id]}``."""
     note: str = ""
 
 

@@ -11,6 +11,7 @@ from ap_remote.remote.paths import split
 from ap_remote_mcp.results.text import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from ap_remote.model import Entry, Place
@@ -42,6 +43,8 @@ class Item(msgspec.Struct, kw_only=True, omit_defaults=True):
     h: int = 0
     dur: float = 0.0
     score: float = 0.0
+    hidden: bool = False
+    trashed: bool = False
 
 
 class Details(Item, kw_only=True, omit_defaults=True):
@@ -53,8 +56,6 @@ class Details(Item, kw_only=True, omit_defaults=True):
     version: int = 0
     created: str = ""
     modified: str = ""
-    hidden: bool = False
-    trashed: bool = False
     camera: str = ""
     lat: float = 0.0
     lon: float = 0.0
@@ -83,14 +84,14 @@ def kind_of(entry: Entry) -> ItemKind:
     return "video" if entry.is_video else "file"
 
 
-def item(entry: Entry, *, score: float = 0.0) -> Item:
-    """Return the short form of an entry."""
-    return Item(**_told(_common(entry, score)))
+def item(entry: Entry, *, score: float = 0.0, names: Mapping[str, str] | None = None) -> Item:
+    """Return the short form of an entry; *names* are those of people by their ids."""
+    return Item(**_told(_common(entry, score, names or {})))
 
 
-def details(entry: Entry, detail: Detail) -> Details:
-    """Return an entry as far as *detail* asks."""
-    told = _common(entry, 0.0)
+def details(entry: Entry, detail: Detail, names: Mapping[str, str] | None = None) -> Details:
+    """Return an entry as far as *detail* asks; *names* are those of people by their ids."""
+    told = _common(entry, 0.0, names or {})
     if detail != "basic":
         told |= _more(entry)
     if detail == "all":
@@ -108,8 +109,6 @@ def _more(entry: Entry) -> dict[str, Any]:
         "version": entry.version,
         "created": minute(entry.created),
         "modified": minute(entry.modified),
-        "hidden": entry.hidden,
-        "trashed": entry.status is Status.TRASHED,
         "camera": clean(" ".join(each for each in (media.make, media.model) if each)) if media else "",
         "lat": round(place.latitude, 5) if place and place.latitude is not None else 0.0,
         "lon": round(place.longitude, 5) if place and place.longitude is not None else 0.0,
@@ -132,7 +131,7 @@ def _exif(entry: Entry) -> list[tuple[str, str]]:
     return sorted(entry.media.exif.items())[:_LISTED] if entry.media else []
 
 
-def _common(entry: Entry, score: float) -> dict[str, Any]:
+def _common(entry: Entry, score: float, names: Mapping[str, str]) -> dict[str, Any]:
     media = entry.media
     return {
         "id": entry.id,
@@ -141,13 +140,15 @@ def _common(entry: Entry, score: float) -> dict[str, Any]:
         "taken": minute(entry.taken),
         "folder": clean(split(entry.path)[0], 200),
         "place": place_name(media.place) if media else "",
-        "people": [clean(each, 60) for each in entry.people[:_PEOPLE]],
+        "people": [clean(names.get(each, each), 60) for each in entry.people[:_PEOPLE]],
         "fav": entry.favorite,
         "size": entry.size,
         "w": (media.width if media else 0) or 0,
         "h": (media.height if media else 0) or 0,
         "dur": round((media.duration if media else 0.0) or 0.0, 1),
         "score": round(score, _SCORE),
+        "hidden": entry.hidden,
+        "trashed": entry.status is Status.TRASHED,
     }
 
 

@@ -36,13 +36,14 @@ class SearchPage(Page, kw_only=True, omit_defaults=True):
 
 
 class Folder(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A folder or an album; ``count`` are the entries directly in it."""
+    """A folder or an album; ``count`` are the files directly in it, ``folders`` the folders."""
 
     id: str
     name: str
     path: str
     kind: Literal["folder", "album"] = "folder"
     count: int | msgspec.UnsetType = msgspec.UNSET
+    folders: int = 0
 
 
 class Listing(Page, kw_only=True, omit_defaults=True):
@@ -86,7 +87,7 @@ class PlannedAlbum(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Preview(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What a change would touch."""
+    """What a change would touch; ``question`` is the sentence that says what would be done."""
 
     count: int
     bytes: int = 0
@@ -97,6 +98,7 @@ class Preview(msgspec.Struct, kw_only=True, omit_defaults=True):
     files: list[LocalFile] = []
     albums: list[PlannedAlbum] = []
     warnings: list[str] = []
+    question: str = ""
 
 
 class Skipped(msgspec.Struct, kw_only=True):
@@ -107,7 +109,10 @@ class Skipped(msgspec.Struct, kw_only=True):
 
 
 class Change(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A preview with its plan, or what was done; ``verified`` are entries read back in their new state."""
+    """A preview with its plan, or what was done; ``verified`` are entries read back in their new state.
+
+    ``was`` are ids by the mark that they had before.
+    """
 
     published: ClassVar[bool] = False
     """A dozen tools would repeat its schema, which says that there is an action."""
@@ -123,6 +128,7 @@ class Change(msgspec.Struct, kw_only=True, omit_defaults=True):
     undo_until: str = ""
     job: Job | msgspec.UnsetType = msgspec.UNSET
     note: str = ""
+    was: dict[str, list[str]] = {}
 
 
 class ServerStatus(msgspec.Struct, kw_only=True, omit_defaults=True):

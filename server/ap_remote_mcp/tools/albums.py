@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
+import anyio
 import msgspec
 from mcp.server.mcpserver import Context, Elicit, ElicitationResult, Resolve
 from msgspec import Meta
 
-from ap_remote.errors import (
-    BatchError,
-    OutcomeUnknownError,
-    ProtocolError,
-    RemoteError,
-    UnavailableError,
-    UnsupportedError,
-)
+from ap_remote.errors import OutcomeUnknownError, RemoteError, UnsupportedError
 from ap_remote.model import NodeId, Status
 from ap_remote.remote.features import SupportsAlbums, SupportsFolders, SupportsPeople
 from ap_remote.remote.paths import ALBUMS_VIEW, check_name, join
+from ap_remote_mcp.changes.batch import all_at_once
 from ap_remote_mcp.changes.each import UNKNOWN, each_one
 from ap_remote_mcp.changes.gate import Deed, Sure, ask, change
 from ap_remote_mcp.changes.proposal import Effect, Proposal, picked
@@ -33,12 +29,17 @@ from ap_remote_mcp.tools.listing import album_named
 from ap_remote_mcp.tools.parameters import Id, PlanToken
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from ap_remote.model import Entry
 
+_log: Final = logging.getLogger(__name__)
 AlbumAction = Literal["create", "add", "remove", "rename"]
 Ids = Annotated[tuple[Id, ...], Meta(max_length=MAX_CHANGE, description="none to rename")]
+_LOOK: Final = 5.0
+"""Seconds in which an album that was changed has to be seen."""
+_COUNTED: Final = 5
+"""Albums of one name whose content is counted."""
 AlbumName = Annotated[str, Meta(min_length=1, max_length=256, description="id or name")]
 
 
@@ -73,9 +74,12 @@ async def propose_album(app: App, *, do: AlbumAction, album: str, ids: Sequence[
         raise UnsupportedError("this remote has no albums")
     if do == "rename":
         return await _propose_rename(app, album, name)
+    if name:
+        then = "Pass the name of the new album as album." if do == "create" else ""
+        raise CodedError(Code.BAD_ARGUMENT, f"action={do} takes no name, which is for action=rename", then)
     if not ids and do != "create":
         raise CodedError(Code.BAD_ARGUMENT, f"action={do} needs ids")
-    found = None if do == "create" else await album_named(app, album)
+    found = None if do == "create" else await _meant(app, album)
     inside = set() if found is None else {each.id async for each in app.remote.list(NodeId(found.id), fresh=True)}
 
     def why_not(entry: Entry) -> str:
@@ -89,13 +93,18 @@ async def propose_album(app: App, *, do: AlbumAction, album: str, ids: Sequence[
 
     entries, skipped = await picked(app, ids, why_not)
     title = check_name(album) if found is None else found.name
-    verb = {"create": "Make the album {0} with", "add": "Add to the album {0}", "remove": "Take out of the album {0}"}
+    verb = {
+        "create": "Make the album {0} with" if entries else "Make the empty album {0}",
+        "add": "Add to the album {0}",
+        "remove": "Take out of the album {0}",
+    }
     return Proposal(
         action=f"album_{do}",
         entries=entries,
         skipped=skipped,
         bound={"name": title, "stands_alone": True} if found is None else {"album": found.id, "name": title},
-        question=f"{verb[do].format(quoted(title))} {counted(entries)}: {named(entries)}?",
+        warnings=await _twins(app, title) if found is None else (),
+        question=f"{verb[do].format(quoted(title))}{f' {counted(entries)}: {named(entries)}' if entries else ''}?",
         cost=len(entries) + (do == "create"),
     )
 
@@ -103,7 +112,7 @@ async def propose_album(app: App, *, do: AlbumAction, album: str, ids: Sequence[
 async def _propose_rename(app: App, album: str, name: str) -> Proposal:
     if not name:
         raise CodedError(Code.BAD_ARGUMENT, "action=rename needs name")
-    found = await album_named(app, album)
+    found = await _meant(app, album)
     return Proposal(
         action="album_rename",
         entries=(found,),
@@ -112,15 +121,50 @@ async def _propose_rename(app: App, album: str, name: str) -> Proposal:
     )
 
 
+async def _meant(app: App, wanted: str) -> Entry:
+    """Return the album of that id or name.
+
+    Raises:
+        CodedError: there is none; or several have that name, which are told with what they hold.
+    """
+    try:
+        return await album_named(app, wanted)
+    except CodedError as exc:
+        if exc.code is not Code.AMBIGUOUS:
+            raise
+    raise CodedError(Code.AMBIGUOUS, "; ".join(await _called(app, wanted)))
+
+
+async def _twins(app: App, title: str) -> tuple[str, ...]:
+    told = await _called(app, title)
+    return (f"there will be one more of this name: {'; '.join(told)}; action=add fills one",) if told else ()
+
+
+async def _called(app: App, title: str) -> list[str]:
+    """Return which albums have a name, how many of them are told, and what is in those."""
+    assert isinstance(app.remote, SupportsAlbums)  # noqa: S101 - its callers looked
+    albums = [each async for each in app.remote.albums() if each.name.casefold() == title.casefold()]
+    rows = []
+    for album in albums[:_COUNTED]:
+        count = len([each async for each in app.remote.list(NodeId(album.id))])
+        rows.append(f"{album.id} holds {'1 item' if count == 1 else f'{count} items'}")
+    if not rows:
+        return []
+    more = f" and {len(albums) - _COUNTED} more" if len(albums) > _COUNTED else ""
+    return [f"{'1 album has' if len(albums) == 1 else f'{len(albums)} albums have'} that name", ", ".join(rows) + more]
+
+
 async def _apply_album(app: App, proposal: Proposal) -> Effect:
     remote = app.remote
     if not isinstance(remote, SupportsAlbums):
         raise UnsupportedError("this remote has no albums")
     if proposal.action == "album_rename":
-        return await each_one(proposal.entries, partial(_rename, app, str(proposal.bound["name"])))
-    writing()
+        effect = await each_one(proposal.entries, partial(_rename, app, str(proposal.bound["name"])))
+        return await _noted(app, str(proposal.bound["album"]), effect)
     if proposal.action != "album_create":
-        return await _members_changed(app, remote, NodeId(str(proposal.bound["album"])), proposal)
+        album = str(proposal.bound["album"])
+        return await _noted(app, album, await _members_changed(app, remote, NodeId(album), proposal))
+    writing()
     album = (await remote.create_album(str(proposal.bound["name"]))).id
     effect = Effect(done=())
     if proposal.entries:
@@ -134,8 +178,20 @@ async def _apply_album(app: App, proposal: Proposal) -> Effect:
             effect = Effect(
                 done=(), refused=tuple(Skipped(id=each.id, why=why) for each in proposal.entries), note=note
             )
-    note = "; ".join(each for each in (f"the album's id is {album}", effect.note) if each)
-    return msgspec.structs.replace(effect, made={"album": album}, note=note)
+    note = f"done and verified count the pictures in it; the album's id is {album}"
+    return await _noted(app, album, msgspec.structs.replace(effect, note="; ".join(filter(None, (note, effect.note)))))
+
+
+async def _noted(app: App, album: str, effect: Effect) -> Effect:
+    """Note for the undo how an album is now that it was changed here."""
+    made: dict[str, Any] = {"album": album}
+    try:
+        with anyio.move_on_after(_LOOK):
+            made["version"] = (await app.remote.stat(NodeId(album), fresh=True)).version
+    except RemoteError as exc:
+        # What was done is told in any case; an undo then goes by the name and what is in it.
+        _log.info("an album that was changed cannot be looked at: %s", type(exc).__name__)
+    return msgspec.structs.replace(effect, made=made)
 
 
 async def _members_changed(app: App, remote: SupportsAlbums, album: NodeId, proposal: Proposal) -> Effect:
@@ -144,26 +200,17 @@ async def _members_changed(app: App, remote: SupportsAlbums, album: NodeId, prop
     Raises:
         RemoteError: none of them was added, or taken out, as far as one sees.
     """
-    members = [NodeId(entry.id) for entry in proposal.entries]
     out = proposal.action == "album_remove"
-    refused: dict[str, str] = {}
-    try:
+
+    async def send() -> None:
+        members = [NodeId(entry.id) for entry in proposal.entries]
         await (remote.remove_from_album if out else remote.add_to_album)(album, members)
-    except BatchError as exc:
-        refused = {each.id: "the service refused" for each in exc.outcomes if each.id and each.error}
-    except (UnavailableError, ProtocolError) as exc:
-        try:
-            inside = {each.id async for each in app.remote.list(album, fresh=True)}
-        except RemoteError:
-            raise OutcomeUnknownError("no usable answer, and nothing to be seen") from exc
-        refused = {each.value: "no usable answer came, and it is as it was" for each in members}
-        refused = {each: why for each, why in refused.items() if (each in inside) is out}
-        if len(refused) == len(members):
-            raise
-    return Effect(
-        done=tuple(entry.id for entry in proposal.entries if entry.id not in refused),
-        refused=tuple(Skipped(id=each, why=why) for each, why in refused.items()),
-    )
+
+    async def look(ids: Sequence[str]) -> set[str]:
+        inside = {each.id async for each in app.remote.list(album, fresh=True)}
+        return set(ids) - inside if out else set(ids) & inside
+
+    return await all_at_once(proposal.entries, send, look)
 
 
 async def _rename(app: App, name: str, album: Entry) -> None:
@@ -172,13 +219,14 @@ async def _rename(app: App, name: str, album: Entry) -> None:
     await app.remote.move(NodeId(album.id), join(ALBUMS_VIEW, name))
 
 
-async def _verify_album(app: App, proposal: Proposal, effect: Effect) -> int:
-    album = NodeId(str(effect.made.get("album") or proposal.bound["album"]))
+async def _verify_album(app: App, proposal: Proposal, effect: Effect) -> AsyncGenerator[int]:
+    album = NodeId(str(effect.made["album"]))
     if proposal.action == "album_rename":
-        return int((await app.remote.stat(album, fresh=True)).name == proposal.bound["name"])
+        yield int((await app.remote.stat(album, fresh=True)).name == proposal.bound["name"])
+        return
     inside = {each.id async for each in app.remote.list(album, fresh=True)}
     out = proposal.action == "album_remove"
-    return sum((each not in inside) if out else (each in inside) for each in effect.done)
+    yield sum((each not in inside) if out else (each in inside) for each in effect.done)
 
 
 ALBUMS: Final = Deed(_apply_album, _verify_album)
@@ -234,10 +282,10 @@ async def _name(app: App, proposal: Proposal) -> Effect:
     return Effect(done=(str(proposal.bound["person"]),))
 
 
-async def _verify_name(app: App, proposal: Proposal, effect: Effect) -> int:
+async def _verify_name(app: App, proposal: Proposal, effect: Effect) -> AsyncGenerator[int]:
     del effect
     people = await app.remote.people() if isinstance(app.remote, SupportsPeople) else ()
-    return sum(each.id == proposal.bound["person"] and each.name == proposal.bound["name"] for each in people)
+    yield sum(each.id == proposal.bound["person"] and each.name == proposal.bound["name"] for each in people)
 
 
 NAMING: Final = Deed(_name, _verify_name)

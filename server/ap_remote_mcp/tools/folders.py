@@ -38,6 +38,7 @@ from ap_remote_mcp.changes.wording import quoted
 from ap_remote_mcp.context import App
 from ap_remote_mcp.deadline import writing
 from ap_remote_mcp.errors import Code, CodedError
+from ap_remote_mcp.principal import caller
 from ap_remote_mcp.results.items import item
 from ap_remote_mcp.results.pages import Change, Folder, Listing, PlannedAlbum, Preview, Skipped, Suggestions
 from ap_remote_mcp.results.text import clean
@@ -47,7 +48,7 @@ from ap_remote_mcp.tools.queries import Position, seal
 from ap_remote_mcp.tools.rows import Cut, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from ap_remote.model import Entry
     from ap_remote_mcp.jobs import Running
@@ -207,6 +208,7 @@ async def photos_apply_folders(
     assert isinstance(proposal, Folders)  # noqa: S101 - propose_apply() makes nothing else
     made = proposal.plan
     await anyio.to_thread.run_sync(organise.save_plan, made, plan_file(app, made.id))
+    app.jobs.admit(caller())
     op_id = begun(app, proposal, plan)
     job = await handed_over(ctx, APPLY, {"plan": made.id, "op_id": op_id})
     return Change(action=proposal.action, op_id=op_id, skipped=list(proposal.skipped), job=job)
@@ -268,7 +270,7 @@ async def _standing(app: App, plan_id: str) -> organise.Applied | None:
         return await anyio.to_thread.run_sync(organise.read_journal, journal_file(app, plan_id))
     except BusyStoreError as exc:
         raise CodedError(
-            Code.BUSY, "The plan is being applied or taken back", "photos_job follows it; photos_undo stops the job."
+            Code.BUSY, "The plan is being applied or taken back", "photos_job follows the job, or stops it."
         ) from exc
 
 
@@ -303,6 +305,7 @@ async def apply_folders(app: App, job: Running) -> dict[str, Any]:
         told = await anyio.to_thread.run_sync(organise.read_journal, journal)
     assert told is not None  # noqa: S101 - apply() leaves its journal
     op_id = str(job.arguments["op_id"])
+    await app.journal.refresh()
     operation = app.journal.find(op_id)
     if operation is None or operation.done is None:
         app.journal.end(op_id, [album.id for album in told.albums], {"plan": plan.id})
@@ -371,20 +374,18 @@ async def _undo(app: App, proposal: Proposal) -> Effect:
     )
 
 
-async def _is_undone(app: App, proposal: Proposal, effect: Effect) -> int:
-    """Count the albums that are gone, or no longer hold what was added."""
+async def _is_undone(app: App, proposal: Proposal, effect: Effect) -> AsyncGenerator[int]:
+    """Yield 1 for every album that is gone, or no longer holds what was added."""
     del proposal
     added: dict[str, Sequence[str]] = effect.made["added"]
-    count = 0
     for album in effect.done:
         found, _ = await app.entries([album], fresh=True)
         gone = not found or found[0].status is not Status.AVAILABLE
         if gone or album not in added:
-            count += gone
+            yield int(gone)
             continue
         inside = {each.id async for each in app.remote.list(NodeId(album), fresh=True)}
-        count += inside.isdisjoint(added[album])
-    return count
+        yield int(inside.isdisjoint(added[album]))
 
 
 UNAPPLYING: Final = Deed(_undo, _is_undone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
+import msgspec
 from mcp.server.mcpserver import Context, Elicit, ElicitationResult, Resolve
 from msgspec import Meta
 
@@ -56,7 +57,7 @@ async def propose_move(app: App, *, ids: Sequence[str], to: str, create: bool) -
         CodedError: there is no such folder and none is to be made, or it is a view.
         RemoteError: the target cannot be a folder.
     """
-    folder = await _folder(app, to, create=create)
+    folder, folder_id = await _folder(app, to, create=create)
     taken = {fold(each.name) for each in await _inside(app, folder)}
 
     def why_not(entry: Entry) -> str:
@@ -76,12 +77,15 @@ async def propose_move(app: App, *, ids: Sequence[str], to: str, create: bool) -
         action="move",
         entries=entries,
         skipped=skipped,
-        bound={"to": folder, "create": create},
-        question=f"Move {counted(entries)} to the folder {quoted(folder, 80)}: {named(entries)}?",
+        bound={"to": folder, "folder": folder_id, "create": create},
+        warnings=() if folder_id else (f"the folder {quoted(folder, 80)} will be made",),
+        question=f"Move {counted(entries)} to the {'' if folder_id else 'new '}folder {quoted(folder, 80)}: "
+        f"{named(entries)}?",
     )
 
 
-async def _folder(app: App, to: str, *, create: bool) -> str:
+async def _folder(app: App, to: str, *, create: bool) -> tuple[str, str]:
+    """Return the target as the library has it and its id, ``""`` where it is to be made."""
     if not isinstance(app.remote, SupportsFolders):
         raise UnsupportedError("this remote has no folders")
     path = normalise(to)
@@ -91,7 +95,7 @@ async def _folder(app: App, to: str, *, create: bool) -> str:
         found = await app.remote.stat(path, fresh=True)
     except NotFoundError:
         if create:
-            return path
+            return path, ""
         raise CodedError(
             Code.NOT_FOUND,
             f"There is no folder {path!r}",
@@ -99,7 +103,7 @@ async def _folder(app: App, to: str, *, create: bool) -> str:
         ) from None
     if not found.is_folder:
         raise IsFileError(path)
-    return found.path
+    return found.path, found.id
 
 
 async def _inside(app: App, folder: str) -> list[Entry]:
@@ -183,7 +187,14 @@ async def _mark(app: App, proposal: Proposal) -> Effect:
     remote = app.remote
     if not isinstance(remote, SupportsMarks):
         raise UnsupportedError("this remote has no marks")
-    return await each_one(proposal.entries, lambda entry: remote.mark(NodeId(entry.id), **proposal.bound))
+    effect = await each_one(proposal.entries, lambda entry: remote.mark(NodeId(entry.id), **proposal.bound))
+    done = set(effect.done)
+    was: dict[str, list[str]] = {}
+    for name in proposal.bound:
+        for entry in proposal.entries:
+            if entry.id in done:
+                was.setdefault(name if getattr(entry, name) else f"not {name}", []).append(entry.id)
+    return msgspec.structs.replace(effect, was=was)
 
 
 MARKING: Final = Deed(_mark, each_holds(lambda entry, proposal: _is_marked(entry, proposal.bound)))

@@ -7,32 +7,37 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
 from msgspec import Meta
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from ap_remote.errors import BatchError, OutcomeUnknownError, RemoteError
 from ap_remote.model import NodeId, Status
 from ap_remote_mcp.changes import gate
+from ap_remote_mcp.changes.batch import all_at_once
 from ap_remote_mcp.changes.proposal import Effect, Proposal, picked
-from ap_remote_mcp.changes.wording import counted, named
+from ap_remote_mcp.changes.redflags import red_flags
+from ap_remote_mcp.changes.wording import quoted, sized
 from ap_remote_mcp.context import App
-from ap_remote_mcp.deadline import writing
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.policy.limits import MAX_PURGE
-from ap_remote_mcp.results.pages import Change, Skipped
+from ap_remote_mcp.results.pages import Change
 from ap_remote_mcp.tools.parameters import Id, PlanToken
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
-    from ap_remote.model import Entry, Outcome
+    from ap_remote.model import Entry
 
 PurgedIds = Annotated[tuple[Id, ...], Meta(min_length=1, max_length=MAX_PURGE, description="all in the trash")]
 
 
 class Typed(BaseModel):
-    """What a person types; elicitation takes pydantic models only."""
+    """Nothing is deleted unless you type how many pictures go."""
 
-    count: int = Field(description="Type how many pictures are to be deleted for ever")
+    # Hosts show people the title and the docstring; elicitation takes pydantic models only.
+    model_config = ConfigDict(title="Delete for ever")
+
+    count: int = Field(
+        strict=True, title="How many pictures", description="Type how many pictures are to be deleted for ever"
+    )
 
 
 async def ask_purge(ids: PurgedIds, plan: str, ctx: Context[App]) -> Typed | Elicit[Typed]:
@@ -64,7 +69,7 @@ async def photos_purge(
     gate.check(app, proposal, plan)
     if not (isinstance(typed, AcceptedElicitation) and typed.data.count == len(proposal.entries)):
         gate.use(app, proposal, plan)
-        raise CodedError(Code.DECLINED, "The person did not type the number")
+        raise CodedError(Code.DECLINED, gate.unconfirmed(typed, "The person did not type the number"))
     return await gate.applied(app, proposal, plan, PURGE)
 
 
@@ -83,42 +88,32 @@ async def propose(app: App, *, ids: Sequence[str]) -> Proposal:
         return ""
 
     entries, skipped = await picked(app, ids, why_not)
+    flags = await red_flags(app, entries)
+    among = f", {quoted(entries[0].name)} among them ({sized(sum(each.size for each in entries))})" if entries else ""
     return Proposal(
         action="purge",
         entries=entries,
         skipped=skipped,
-        warnings=("this cannot be undone",),
-        question=(
-            f"Delete {counted(entries)} for ever: {named(entries)}? Nothing brings them back. "
-            f"Type {len(entries)} to go on."
-        ),
+        warnings=("this cannot be undone", *flags),
+        # The number is for the person to know from the preview; whoever fills forms in would read it here.
+        question=f"Delete pictures for ever{among}? Nothing brings them back. Type how many go, as the preview told.",
     )
 
 
 async def _apply(app: App, proposal: Proposal) -> Effect:
-    writing()
-    outcomes: Sequence[Outcome]
-    try:
-        outcomes = await app.remote.delete(*(NodeId(entry.id) for entry in proposal.entries))
-    except BatchError as exc:
-        outcomes = exc.outcomes
-    failed = {outcome.id or outcome.target.removeprefix("id:") for outcome in outcomes if outcome.error is not None}
-    if failed:
-        try:
-            _, gone = await app.entries(sorted(failed), fresh=True)
-        except RemoteError as exc:
-            raise OutcomeUnknownError("no usable answer, and nothing to be seen") from exc
-        failed -= set(gone)
-    return Effect(
-        done=tuple(entry.id for entry in proposal.entries if entry.id not in failed),
-        refused=tuple(Skipped(id=each, why="the service refused") for each in sorted(failed)),
-    )
+    async def look(ids: Sequence[str]) -> set[str]:
+        found, _ = await app.entries(ids, fresh=True)
+        return set(ids) - {entry.id for entry in found}
+
+    targets = (NodeId(entry.id) for entry in proposal.entries)
+    return await all_at_once(proposal.entries, partial(app.remote.delete, *targets), look)
 
 
-async def _gone(app: App, proposal: Proposal, effect: Effect) -> int:
+async def _gone(app: App, proposal: Proposal, effect: Effect) -> AsyncGenerator[int]:
     del proposal
-    _, missing = await app.entries(effect.done, fresh=True)
-    return len(missing)
+    for some in gate.parts(effect.done):
+        _, missing = await app.entries(some, fresh=True)
+        yield len(missing)
 
 
 PURGE: Final = gate.Deed(_apply, _gone)

@@ -20,12 +20,12 @@ import msgspec
 from ap_remote.errors import AuthenticationError, IntegrityError, NotFoundError, RemoteError, UnsupportedError
 from ap_remote.model import NodeId
 from ap_remote.remote.features import SupportsThumbnails
+from ap_remote.transfer.stripping import Stripped, without_position
 from ap_remote_mcp.errors import Code, CodedError, coded
 from ap_remote_mcp.policy.filenames import portable
 from ap_remote_mcp.policy.media import HEAD, kind_of
 from ap_remote_mcp.policy.roots import OutsideRootsError
 from ap_remote_mcp.results.pictures import PictureError, shrink
-from ap_remote_mcp.results.stripping import Stripped, without_position
 from ap_remote_mcp.results.text import clean
 from ap_remote_mcp.tools.jobs import within
 from ap_remote_mcp.tools.landing import Landing, Line

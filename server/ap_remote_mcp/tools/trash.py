@@ -8,26 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from mcp.server.mcpserver import Context, Elicit, ElicitationResult, Resolve
 from msgspec import Meta
 
-from ap_remote.errors import (
-    BatchError,
-    OutcomeUnknownError,
-    ProtocolError,
-    RemoteError,
-    UnavailableError,
-)
-from ap_remote.model import NodeId, Outcome, Status
+from ap_remote.model import NodeId, Status
+from ap_remote_mcp.changes.batch import all_at_once
 from ap_remote_mcp.changes.gate import Deed, Sure, ask, change, each_holds
 from ap_remote_mcp.changes.proposal import Effect, Proposal, picked
-from ap_remote_mcp.changes.wording import counted, marked, named, quoted
+from ap_remote_mcp.changes.redflags import minded, red_flags
+from ap_remote_mcp.changes.wording import counted, named, quoted
 from ap_remote_mcp.context import App
-from ap_remote_mcp.deadline import writing
 from ap_remote_mcp.errors import Code, CodedError
-from ap_remote_mcp.results.pages import Change, Skipped
+from ap_remote_mcp.results.pages import Change
 from ap_remote_mcp.tools.parameters import ChangedIds, PlanToken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from collections.abc import Set as AbstractSet
 
     from ap_remote.model import Entry
 
@@ -83,11 +76,13 @@ async def propose(app: App, *, action: Action, ids: Sequence[str], reason: str =
         CodedError: one is a folder or an album, which would take unseen entries along.
     """
     entries, skipped = await picked(app, ids, partial(_why_not, action))
+    warnings = await red_flags(app, entries) if action == "trash" else ()
     return Proposal(
         action=action,
         entries=entries,
         skipped=skipped,
-        question=_question(action, entries, reason),
+        warnings=warnings,
+        question=_question(action, entries, reason, warnings),
         undo_days=_KEPT if action == "trash" else None,
     )
 
@@ -102,10 +97,10 @@ def _why_not(action: Action, entry: Entry) -> str:
     return "not in the trash" if action == "restore" and not trashed else ""
 
 
-def _question(action: Action, entries: Sequence[Entry], reason: str) -> str:
+def _question(action: Action, entries: Sequence[Entry], reason: str, warnings: Sequence[str]) -> str:
     why = f" Reason given: {quoted(reason, _REASON)}." if reason else ""
     move = "to the trash" if action == "trash" else "out of the trash"
-    return f"Move {counted(entries)} {move}: {named(entries)}?{marked(entries)}{why}"
+    return f"Move {counted(entries)} {move}: {named(entries)}?{minded(warnings)}{why}"
 
 
 async def apply(app: App, proposal: Proposal) -> Effect:
@@ -114,40 +109,13 @@ async def apply(app: App, proposal: Proposal) -> Effect:
     Raises:
         RemoteError: nothing was trashed or restored, as far as one sees.
     """
-    action: Action = "trash" if proposal.action == "trash" else "restore"
-    verb = app.remote.trash if action == "trash" else app.remote.restore
-    writing()
-    outcomes: Sequence[Outcome]
-    failure: RemoteError | None = None
-    try:
-        outcomes = await verb(*(NodeId(entry.id) for entry in proposal.entries))
-    except BatchError as exc:
-        outcomes = exc.outcomes
-    except (UnavailableError, ProtocolError) as exc:
-        failure = exc
-        outcomes = [Outcome(target=entry.id, action=action, error="") for entry in proposal.entries]
-    failed = {each.id or each.target.removeprefix("id:") for each in outcomes if each.error is not None}
-    if failed:
-        failed -= await _done_all_the_same(app, proposal, failed)
-    if failure is not None and len(failed) == len(proposal.entries):
-        raise failure
-    return Effect(
-        done=tuple(entry.id for entry in proposal.entries if entry.id not in failed),
-        refused=tuple(Skipped(id=each, why="the service refused") for each in sorted(failed)),
-    )
+    verb = app.remote.trash if proposal.action == "trash" else app.remote.restore
 
+    async def look(ids: Sequence[str]) -> set[str]:
+        found, _ = await app.entries(ids, fresh=True)
+        return {entry.id for entry in found if holds(entry, proposal)}
 
-async def _done_all_the_same(app: App, proposal: Proposal, failed: AbstractSet[str]) -> set[str]:
-    """Return which of those that are said to have failed are where they should be.
-
-    Raises:
-        OutcomeUnknownError: nobody can see.
-    """
-    try:
-        entries, _ = await app.entries(sorted(failed), fresh=True)
-    except RemoteError as exc:
-        raise OutcomeUnknownError("no usable answer, and nothing to be seen") from exc
-    return {entry.id for entry in entries if holds(entry, proposal)}
+    return await all_at_once(proposal.entries, partial(verb, *(NodeId(entry.id) for entry in proposal.entries)), look)
 
 
 def holds(entry: Entry, proposal: Proposal) -> bool:

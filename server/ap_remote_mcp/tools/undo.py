@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -10,19 +11,23 @@ from mcp.server.mcpserver import Context, Elicit, ElicitationResult, Resolve
 from msgspec import Meta
 
 from ap_remote.errors import UnsupportedError
-from ap_remote.model import NodeId, Status
-from ap_remote.remote.features import SupportsFolders, SupportsMarks
+from ap_remote.model import Kind, NodeId, Status
+from ap_remote.remote.features import SupportsFolders, SupportsMarks, SupportsPeople
 from ap_remote.remote.paths import fold, join, split
 from ap_remote_mcp.changes.each import each_one
 from ap_remote_mcp.changes.gate import Deed, Sure, ask, change, each_holds
 from ap_remote_mcp.changes.proposal import Effect, Proposal, picked
+from ap_remote_mcp.changes.redflags import red_flags
 from ap_remote_mcp.changes.wording import counted, named, quoted
 from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
-from ap_remote_mcp.principal import caller
-from ap_remote_mcp.results.pages import Change
+from ap_remote_mcp.policy.abilities import Ability
+from ap_remote_mcp.principal import caller, permit
+from ap_remote_mcp.results.pages import Change, Skipped
 from ap_remote_mcp.tools import albums, folders, trash
+from ap_remote_mcp.tools.jobs import stopped
 from ap_remote_mcp.tools.parameters import PlanToken
+from ap_remote_mcp.tools.saving import DOWNLOAD
 
 if TYPE_CHECKING:
     from ap_remote.model import Entry
@@ -52,10 +57,8 @@ async def photos_undo(
     if job is not None:
         if job.is_ended:
             raise CodedError(Code.BAD_ARGUMENT, f"The job is {job.state}", "Undo its op_id, if its result names one.")
-        app.jobs.cancel(id, caller())
-        app.turn.leave()
-        await app.jobs.wait(id, caller(), app.limits.stop_seconds)
-        return Change(action="cancel", op_id=id, note="the job was told to stop; photos_job shows how far it came")
+        told = await stopped(ctx, id)
+        return Change(action="cancel", job=told, note="the job was told to stop; photos_job shows how far it came")
     return await change(ctx, plan, sure, partial(propose_undo, op_id=id), UNDOING)
 
 
@@ -63,22 +66,31 @@ async def propose_undo(app: App, *, op_id: str) -> Proposal:
     """Look at what taking a change back would mean now.
 
     Raises:
-        CodedError: no such change of this caller, it was taken back, or it cannot be.
+        CodedError: no such change of this caller, it was taken back, it cannot be, or only by somebody who may more.
     """
+    await app.journal.refresh()
+    await app.journal.refresh()
     operation = app.journal.find(op_id)
     if operation is None or operation.who != caller():
         raise CodedError(Code.NOT_FOUND, "There is no such change", "photos://journal lists the changes.")
     if operation.undone_by:
         raise CodedError(Code.BAD_ARGUMENT, f"It was taken back by {operation.undone_by}", "Nothing is left to do.")
-    inverse = _INVERSE.get(operation.action)
-    if inverse is None:
-        raise CodedError(Code.UNSUPPORTED, f"A change by {operation.action} cannot be taken back", "Tell the person.")
+    found = _INVERSE.get(operation.action)
+    if found is None:
+        sentence = f"A change by {operation.action} cannot be taken back"
+        raise CodedError(Code.UNSUPPORTED, sentence, _instead(app, operation))
+    ability, inverse = found
+    if ability not in app.allowed:
+        sentence = f"Taking back a change by {operation.action} comes with --allow {ability}"
+        raise CodedError(Code.READ_ONLY_MODE, sentence)
+    permit(ability)
     proposal = await inverse(app, operation)
     return Proposal(
         action="undo",
         entries=proposal.entries,
         skipped=proposal.skipped,
         bound={**proposal.bound, "inverse": proposal.action},
+        warnings=proposal.warnings,
         undoes=op_id,
         question=proposal.question,
         cost=proposal.cost,
@@ -90,9 +102,11 @@ async def _apply(app: App, proposal: Proposal) -> Effect:
     return await _DEEDS[inner.action].apply(app, inner)
 
 
-async def _verify(app: App, proposal: Proposal, effect: Effect) -> int:
+async def _verify(app: App, proposal: Proposal, effect: Effect) -> AsyncGenerator[int]:
     inner = _inner(proposal)
-    return await _DEEDS[inner.action].verify(app, inner, effect)
+    async with aclosing(_DEEDS[inner.action].verify(app, inner, effect)) as seen:
+        async for each in seen:
+            yield each
 
 
 UNDOING: Final = Deed(_apply, _verify)
@@ -105,6 +119,17 @@ def _inner(proposal: Proposal) -> Proposal:
         bound=proposal.bound,
         question=proposal.question,
     )
+
+
+def _instead(app: App, operation: Operation) -> str:
+    """Return what to do about a change that has no inverse."""
+    if operation.action == "undo":
+        undone = app.journal.find(str(operation.bound.get("undoes", "")))
+        tool = _TOOLS.get(undone.action) if undone is not None else None
+        return f"Make the change again with {tool}." if tool else "Make the change again with its own tool."
+    if operation.action == DOWNLOAD:
+        return "The library was not changed; the person can delete the local files, which the manifest names."
+    return "Tell the person."
 
 
 def _ids(operation: Operation) -> list[str]:
@@ -202,28 +227,65 @@ async def _put_back(app: App, operation: Operation) -> Proposal:
 
 
 async def _name_back(app: App, operation: Operation) -> Proposal:
-    (album,) = operation.entries
-    return await albums.propose_album(app, do="rename", album=album.id, ids=(), name=album.name)
+    """Give an album the name that it had, if it still has the one that the operation gave it."""
+    (before,) = operation.entries
+
+    def why_not(album: Entry) -> str:
+        return _no_album(album) or ("" if album.name == operation.bound["name"] else "it was renamed again since")
+
+    entries, skipped = await picked(app, [before.id], why_not)
+    if not entries:
+        return Proposal(action="album_rename", entries=(), skipped=skipped, question="")
+    return await albums.propose_album(app, do="rename", album=before.id, ids=(), name=before.name)
 
 
 async def _unmake(app: App, operation: Operation) -> Proposal:
-    """Put the album in the trash that an operation made; its pictures stay where they are."""
+    """Put the album in the trash that an operation made, if nobody worked on it; its pictures stay where they are."""
     made = operation.made.get("album")
     if not made:
         raise CodedError(Code.UNSUPPORTED, "Nobody knows which album was made", "photos_list shows the albums.")
-    found, _ = await app.entries([made], fresh=True)
+    # Changes by these tools are known by the versions that they left, those that were taken back among them.
+    ours = [each.made["version"] for each in app.journal.operations() if _left_version(each, made)]
+
+    def why_not(album: Entry) -> str:
+        why = _no_album(album)
+        if not why and album.name != operation.bound["name"]:
+            why = "it was renamed since"
+        return why or ("" if not ours or album.version == max(ours) else "it was changed since")
+
+    entries, skipped = await picked(app, [made], why_not)
+    if entries:
+        inside = {each.id async for each in app.remote.list(NodeId(made), fresh=True)}
+        if inside != set(operation.done or ()):
+            entries, skipped = (), (Skipped(id=made, why="it holds other pictures than it was made with"),)
     return Proposal(
         action="trash",
-        entries=tuple(found),
-        question="".join(f"Move the album {quoted(each.name)} to the trash? Its pictures stay." for each in found),
+        entries=entries,
+        skipped=skipped,
+        question="".join(f"Move the album {quoted(each.name)} to the trash? Its pictures stay." for each in entries),
     )
 
 
+def _no_album(entry: Entry) -> str:
+    if entry.kind is not Kind.ALBUM:
+        return "it is no album"
+    return "it is in the trash already" if entry.status is Status.TRASHED else ""
+
+
+def _left_version(operation: Operation, album: str) -> bool:
+    return operation.made.get("album") == album and "version" in operation.made
+
+
 async def _unname(app: App, operation: Operation) -> Proposal:
-    was = str(operation.bound.get("was") or "")
+    was, person = str(operation.bound.get("was") or ""), str(operation.bound["person"])
     if not was:
         raise CodedError(Code.UNSUPPORTED, "The person had no name before, and a name cannot be removed", "Rename it.")
-    return await albums.propose_person(app, person=str(operation.bound["person"]), name=was)
+    people = await app.remote.people() if isinstance(app.remote, SupportsPeople) else ()
+    now = next((each for each in people if each.id == person), None)
+    if now is None or now.name != operation.bound["name"]:
+        why = "it was named again since" if now else "nobody has this id any more"
+        return Proposal(action="person", entries=(), skipped=(Skipped(id=person, why=why),), question="")
+    return await albums.propose_person(app, person=person, name=was)
 
 
 async def _take_back(app: App, operation: Operation) -> Proposal:
@@ -243,22 +305,41 @@ async def _take_back(app: App, operation: Operation) -> Proposal:
         entries=entries,
         skipped=skipped,
         question=f"Move {counted(entries)} that were uploaded to the trash: {named(entries)}?",
+        warnings=await red_flags(app, entries),
     )
 
 
-_INVERSE: Final[dict[str, Callable[[App, Operation], Awaitable[Proposal]]]] = {
-    "trash": _untrash,
-    "restore": _trash_again,
-    "move": _move_back,
-    "mark": _unmark,
-    "album_create": _unmake,
-    "album_add": _take_out,
-    "album_remove": _put_back,
-    "album_rename": _name_back,
-    "person": _unname,
-    "upload": _take_back,
-    "apply_folders": folders.propose_undo,
+_INVERSE: Final[dict[str, tuple[Ability, Callable[[App, Operation], Awaitable[Proposal]]]]] = {
+    "trash": (Ability.TRASH, _untrash),
+    "restore": (Ability.TRASH, _trash_again),
+    "move": (Ability.ORGANISE, _move_back),
+    "mark": (Ability.ORGANISE, _unmark),
+    "album_create": (Ability.ORGANISE, _unmake),
+    "album_add": (Ability.ORGANISE, _take_out),
+    "album_remove": (Ability.ORGANISE, _put_back),
+    "album_rename": (Ability.ORGANISE, _name_back),
+    "person": (Ability.ORGANISE, _unname),
+    "upload": (Ability.TRANSFER, _take_back),
+    "apply_folders": (Ability.ORGANISE, folders.propose_undo),
 }
+"""What takes an action back, and what a server and a caller must be allowed for it.
+
+An album or an upload goes to the trash by the ability that made it, and only as far as it is still what was made.
+"""
+_TOOLS: Final = {
+    "trash": "photos_trash",
+    "restore": "photos_restore",
+    "move": "photos_move",
+    "mark": "photos_mark",
+    "album_create": "photos_album",
+    "album_add": "photos_album",
+    "album_remove": "photos_album",
+    "album_rename": "photos_album",
+    "person": "photos_person",
+    "upload": "photos_restore",
+    "apply_folders": "photos_suggest_folders and photos_apply_folders",
+}
+"""Which tool does again what an undo took back."""
 _DEEDS: Final = {
     "trash": trash.DEED,
     "restore": trash.DEED,

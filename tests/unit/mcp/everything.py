@@ -45,10 +45,11 @@ class Index:
 
 
 class Person:
-    """Says yes to whatever is asked, or no; remembers the questions."""
+    """Says yes to whatever is asked, or no; types the number that a preview told; remembers the questions."""
 
-    def __init__(self, *, says="accept"):
+    def __init__(self, *, says="accept", count=1):
         self.says = says
+        self.count = count
         self.questions = []
 
     async def __call__(self, context, params):
@@ -56,8 +57,7 @@ class Person:
         if self.says != "accept":
             return ElicitResult(action=self.says)
         if "count" in params.requested_schema["properties"]:
-            count = int(params.message.rpartition("Type ")[2].partition(" ")[0])
-            return ElicitResult(action="accept", content={"count": count})
+            return ElicitResult(action="accept", content={"count": self.count})
         return ElicitResult(action="accept", content={"confirm": True})
 
 

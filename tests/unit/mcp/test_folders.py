@@ -228,6 +228,8 @@ async def test_a_plan_becomes_albums_and_is_taken_back(open_client, library, hom
         assert preview["preview"] == {
             "count": 4,
             "albums": [{"name": "2023-07", "count": 2}, {"name": "2023-08", "count": 2}],
+            "question": "Make or fill 2 albums with 4 pictures: “2023-07”, “2023-08”? "
+            "The pictures stay where they are.",
         }
         assert await albums(library.remote) == {}
         made = await call(client, "photos_apply_folders", plan_id=plan["plan_id"], plan=preview["plan"])
