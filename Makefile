@@ -107,6 +107,11 @@ bench: .venv/stamp ## Measure; prints JSON lines
 	$(MAKE) --no-print-directory build/bench-venv/stamp || rm -rf build/bench-venv
 	$(BIN)/python -m tests.bench $(ARGS)
 
+# It imports a build of torch for CUDA, and FAISS for cards (`semantic-gpu`), where these are installed.
+.PHONY: bench-gpu
+bench-gpu: .venv/stamp ## Measure encoders and search on a CUDA device; says so where there is none
+	$(BIN)/python -m tests.bench.semantic_gpu
+
 .PHONY: constraints
 constraints: ## Pin the newest versions that fit (names, versions and hashes only)
 	$(BIN)/uv pip compile --quiet --universal --upgrade --extra all --group dev --group demo --generate-hashes \

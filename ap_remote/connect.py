@@ -75,14 +75,23 @@ def split_spec(spec: str | None, settings: Settings) -> tuple[str, str]:
 
 
 def semantic_index(
-    spec: str | None = None, *, settings: Settings | None = None, encoder: str = "offline"
+    spec: str | None = None,
+    *,
+    settings: Settings | None = None,
+    encoder: str | None = None,
+    device: str | None = None,
+    compiled: bool = False,
 ) -> SemanticIndex:
-    """Return the semantic index of an account; nothing heavy is imported before it is used."""
+    """Return the semantic index of an account; nothing heavy is imported before it is used.
+
+    *encoder*, *device* and *compiled* are those of :class:`~ap_remote.semantic.SemanticIndex`.
+    """
     from ap_remote.semantic import SemanticIndex
 
     settings = settings or config.load()
     name, _ = split_spec(spec, settings)
-    return SemanticIndex(settings.folder(settings.account(name).name) / "semantic", encoder=encoder)
+    folder = settings.folder(settings.account(name).name) / "semantic"
+    return SemanticIndex(folder, encoder, device=device, compiled=compiled)
 
 
 def plans_folder(spec: str | None = None, *, settings: Settings | None = None) -> Path:

@@ -196,16 +196,27 @@ EXAMPLES: Final[dict[str, str]] = {
     """,
     "index build": """
         ap index build home:
+        ap index build home: --encoder default --device cuda --compile
         ap index build home: --encoder open_clip:ViT-B-32/laion2b_s34b_b79k
     """,
     "index status": """
         ap index status home:
     """,
+    "index encoders": """
+        ap index encoders
+        ap index encoders --json
+    """,
     "index search": """
         ap index search home: 'a birthday cake'
+        ap index search home: 'beach sunset^2 -people' --filter 'timeYear:(2023)' --min-score auto
     """,
     "index similar": """
         ap index similar home: sunset.jpg
+        ap index similar home: sunset.jpg^2 id:NODE_ID --variety 0.3
+    """,
+    "index duplicates": """
+        ap index duplicates home:
+        ap index duplicates home: --kind re-encoded --kind burst --filter 'timeYear:(2023)' --json
     """,
     "albums": """
         ap albums home:

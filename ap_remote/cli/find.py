@@ -5,22 +5,45 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import Annotated, Final, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
 import typer
 
-from ap_remote.cli.completion import remote_paths
+from ap_remote.cli.completion import local_paths, remote_paths
 from ap_remote.cli.console import Json, is_quiet, json_line, line, run, say
 from ap_remote.cli.render import entry_json
 from ap_remote.connect import resolve, semantic_index
 from ap_remote.errors import ConfigError
 from ap_remote.model import NodeId
 from ap_remote.remote.base import Category
+from ap_remote.semantic.question import Example
+
+if TYPE_CHECKING:
+    from ap_remote.remote.base import Remote
+    from ap_remote.semantic.results import Hit
 
 Limit = Annotated[int, typer.Option(min=1, help="How many answers at most.")]
 
+Like = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A picture file, or id:NODE_ID, to find similar ones; several, with weights: a.jpg^2.",
+        autocompletion=local_paths,
+    ),
+]
+MinScore = Annotated[
+    str | None, typer.Option(metavar="SCORE|auto", help="Leave out lower scores; auto: what does not stand out.")
+]
+Confidence = Annotated[
+    float | None, typer.Option(min=0, max=1, help="Leave out what is less probable, where the question is calibrated.")
+]
+Variety = Annotated[float, typer.Option(min=0, max=1, help="How much the answers should differ from each other.")]
+Every = Annotated[bool, typer.Option("--all", help="Show re-encoded copies and the frames of bursts one by one.")]
+After = Annotated[str, typer.Option(metavar="CURSOR", help="Go on behind the page that gave this cursor.")]
+
 _FILTER: Final = re.compile(r"\w+:\s*\(")
 """What a filter begins with and no remote does."""
+_WEIGHED: Final = re.compile(r"(.+)\^(\d+(?:\.\d*)?|\.\d+)", re.DOTALL)
 _WORDS: Final = re.compile(r"[\w\s',.!?-]*\w[\w\s',.!?-]*")
 """Plain language, which no filter is."""
 
@@ -35,9 +58,20 @@ def search(
         ),
     ] = "",
     *,
-    semantic: Annotated[str | None, typer.Option(help="What the picture shows, in words (needs an index).")] = None,
-    like: Annotated[str | None, typer.Option(help="A picture file, or id:NODE_ID, to find similar ones.")] = None,
+    semantic: Annotated[
+        str | None, typer.Option(help="What the picture shows, in words (needs an index); beach sunset^2 -people.")
+    ] = None,
+    like: Like = None,
+    unlike: Annotated[
+        list[str] | None, typer.Option(help="The same for pictures that are unwanted.", autocompletion=local_paths)
+    ] = None,
     limit: Limit = 20,
+    min_score: MinScore = None,
+    confidence: Confidence = None,
+    variety: Variety = 0.0,
+    every: Every = False,
+    subtract: Annotated[bool, typer.Option("--subtract", help="Subtract what is unwanted from the question.")] = False,
+    after: After = "",
     json: Json = False,
 ) -> None:
     """Find photographs by filter, by words and by example; a filter narrows the other two exactly.
@@ -50,41 +84,94 @@ def search(
         raise ConfigError(
             f"{query!r} is no filter; for what pictures show: ap search {spec} --semantic {shlex.quote(query)}"
         )
+    examples = [_example(each, 1) for each in like or ()] + [_example(each, -1) for each in unlike or ()]
 
     async def ask() -> None:
         remote, _ = resolve(spec)
-        found = 0
         async with remote:
-            if semantic is None and like is None:
-                async for entry in remote.search(query, limit=limit):
-                    found += 1
-                    if json:
-                        json_line(entry_json(entry))
-                    else:
-                        line(entry.path)
-                if not found and not is_quiet():
-                    say(f"nothing found; `ap aggregations {spec}` lists the values that exist")
+            if semantic is None and not examples:
+                await _filtered(remote, spec, query, limit, json=json)
                 return
-            index = semantic_index(spec)
-            example = _example(like)
-            for hit in await index.search(remote, text=semantic, like=example, query=query, limit=limit):
-                if json:
-                    json_line(entry_json(hit.entry, score=round(hit.score, 4), reason=hit.reason))
-                else:
-                    line(f"{hit.score:6.3f}  {hit.entry.path}  ({hit.reason})")
+            answer = await semantic_index(spec).ask(
+                remote,
+                text=semantic,
+                like=examples,
+                query=query,
+                limit=limit,
+                min_score=_lowest(min_score),
+                confidence=confidence,
+                negatives="subtract" if subtract else "score",
+                collapse=not every,
+                variety=variety,
+                cursor=after,
+            )
+        for hit in answer.hits:
+            if json:
+                json_line(_hit_json(hit))
+            else:
+                more = f" +{hit.count - 1}" if hit.count > 1 else ""
+                line(f"{hit.score:6.3f}  {hit.entry.path}{more}  ({hit.reason})")
+        if answer.note:
+            say(answer.note)
+        if answer.cursor and not is_quiet():
+            say(f"more: --after {answer.cursor}")
 
     run(ask())
 
 
-def _example(like: str | None) -> Path | NodeId | None:
-    if like is None:
-        return None
-    if like.startswith("id:"):
-        return NodeId(like.removeprefix("id:"))
-    file = Path(like).expanduser()
+async def _filtered(remote: Remote, spec: str, query: str, limit: int, *, json: bool) -> None:
+    found = 0
+    async for entry in remote.search(query, limit=limit):
+        found += 1
+        if json:
+            json_line(entry_json(entry))
+        else:
+            line(entry.path)
+    if not found and not is_quiet():
+        say(f"nothing found; `ap aggregations {spec}` lists the values that exist")
+
+
+def _hit_json(hit: Hit) -> dict[str, Any]:
+    """Return a hit as ``--json`` prints it; what it stands for is there where it stands for more than itself."""
+    facts: dict[str, Any] = {"z": hit.z, "margin": hit.margin, "confidence": hit.confidence}
+    if hit.labels:
+        facts["seen"] = hit.labels[:3]
+    if hit.count > 1:
+        facts |= {
+            "count": hit.count,
+            "duplicates": hit.duplicates,
+            "re_encoded": hit.copies,
+            "burst": hit.burst,
+        }
+    if hit.entry.is_video:
+        facts |= {"frame": hit.frame, "moment": hit.moment}
+    told = {key: value for key, value in facts.items() if value is not None}
+    return entry_json(hit.entry, score=round(hit.score, 4), reason=hit.reason, **told)
+
+
+def _example(like: str, sign: int) -> Example:
+    """Return a picture to search by: a file or `id:NODE_ID`, with a weight behind `^` unless that is in its name."""
+    name, weight = like, 1.0
+    weighed = _WEIGHED.fullmatch(like)
+    if weighed and not Path(like).expanduser().is_file():
+        name, weight = weighed[1], float(weighed[2])
+    if name.startswith("id:"):
+        return Example(NodeId(name.removeprefix("id:")), sign * weight)
+    file = Path(name).expanduser()
     if not file.is_file():
-        raise ConfigError(f"no such picture: {like}")
-    return file
+        raise ConfigError(f"no such picture: {name}")
+    return Example(file, sign * weight)
+
+
+def _lowest(text: str | None) -> float | Literal["auto"] | None:
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f"the lowest score is a number or auto, not {text!r}") from None
 
 
 def aggregations(

@@ -1,4 +1,4 @@
-"""Commands of the semantic index: index build, status, search, similar."""
+"""Commands of the semantic index: index build, status, gc, compact, search, similar, duplicates."""
 
 from __future__ import annotations
 
@@ -6,40 +6,53 @@ from typing import Annotated
 
 import typer
 
-from ap_remote.cli import find
+from ap_remote.cli import building, find
 from ap_remote.cli.completion import local_paths, remote_paths
-from ap_remote.cli.console import Json, counting_bar, json_line, line, run, say
+from ap_remote.cli.console import Json, is_quiet, json_line, line, run, say
+from ap_remote.cli.encoders import Compiled, Device, Encoder, announce, encoders
 from ap_remote.cli.listing import Spec
+from ap_remote.cli.render import entry_json, size_text
+from ap_remote.cli.tuning import tune
 from ap_remote.connect import resolve, semantic_index
-
-Encoder = Annotated[
-    str,
-    typer.Option(
-        help="offline (weights from packages), open_clip:MODEL/PRETRAINED, or local-dir:PATH (an open_clip checkpoint)."
-    ),
-]
 
 group = typer.Typer(no_args_is_help=True, help="The semantic index: find photographs by what they show.")
 
 
 @group.command()
-def build(spec: Spec = None, *, encoder: Encoder = "offline", json: Json = False) -> None:
-    """Embed the photographs that are new since the last build."""
+def build(
+    spec: Spec = None,
+    *,
+    encoder: Encoder = None,
+    device: Device = "auto",
+    compiled: Compiled = False,
+    frames: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Look at N pictures of each video beside its poster; kept for later builds."),
+    ] = None,
+    switch_at: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of the photographs, 0 to 1, that a new encoder must have seen before searches use it; kept.",
+        ),
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Try again whatever failed before.")] = False,
+    json: Json = False,
+) -> None:
+    """Embed the photographs that are new since the last build, and videos by their posters."""
 
     async def make() -> None:
         remote, _ = resolve(spec)
-        index = semantic_index(spec, encoder=encoder)
+        index = semantic_index(spec, encoder=encoder, device=device, compiled=compiled)
         async with remote:
-            with counting_bar("photographs") as progress:
-                report = await index.build(remote, progress=progress)
+            announce(await index.encoder())
+            building.keep_wishes(index.folder, frames=frames, switch_at=switch_at)
+            with building.watched() as progress:
+                report = await index.build(remote, progress=progress, retry=retry)
         if json:
             json_line(report)
         else:
-            pace = f"{report.images_per_second:.1f} images/s on {report.device}, " if report.encoded else ""
-            line(
-                f"{report.total} photographs: {report.encoded} embedded, {report.reused} already there, "
-                f"{len(report.failed)} failed; {pace}{report.seconds:.1f} s"
-            )
+            building.tell(report)
         for each in report.failed:
             say(f"failed {each.path}: {each.reason}")
 
@@ -47,40 +60,129 @@ def build(spec: Spec = None, *, encoder: Encoder = "offline", json: Json = False
 
 
 @group.command()
-def status(spec: Spec = None, *, encoder: Encoder = "offline", json: Json = False) -> None:
-    """Show what the index holds."""
-    found = semantic_index(spec, encoder=encoder).status()
+def status(spec: Spec = None, *, encoder: Encoder = None, json: Json = False) -> None:
+    """Show what the index holds; with --encoder also whether it was built with that one."""
+    index = semantic_index(spec, encoder=encoder)
+    found = index.status()
     if json:
         json_line(found)
-        return
-    for key in found.__struct_fields__:
-        line(f"{key:12} {getattr(found, key)}")
+    else:
+        building.tell_status(found, index.folder)
+    if encoder is not None:
+        index.check()
+
+
+group.command()(building.gc)
+group.command()(building.compact)
 
 
 @group.command()
 def search(
     spec: Annotated[str, typer.Argument(metavar="REMOTE:", help="Where to search.", autocompletion=remote_paths)],
-    text: Annotated[str, typer.Argument(help="What the picture shows, in words.")],
+    text: Annotated[str, typer.Argument(help='What the picture shows, in words: beach sunset^2 -people "old town".')],
     *,
     query: Annotated[str, typer.Option("--filter", help="Amazon's search syntax, to narrow the answers.")] = "",
+    like: find.Like = None,
     limit: find.Limit = 20,
+    min_score: find.MinScore = None,
+    confidence: find.Confidence = None,
+    variety: find.Variety = 0.0,
+    every: find.Every = False,
+    after: find.After = "",
     json: Json = False,
 ) -> None:
     """Find photographs by words; the same as `ap search --semantic`."""
-    find.search(spec, query, semantic=text, limit=limit, json=json)
+    find.search(
+        spec,
+        query,
+        semantic=text,
+        like=like,
+        limit=limit,
+        min_score=min_score,
+        confidence=confidence,
+        variety=variety,
+        every=every,
+        after=after,
+        json=json,
+    )
 
 
 @group.command()
 def similar(
     spec: Annotated[str, typer.Argument(metavar="REMOTE:", help="Where to search.", autocompletion=remote_paths)],
-    like: Annotated[str, typer.Argument(help="A picture file, or id:NODE_ID.", autocompletion=local_paths)],
+    like: Annotated[
+        list[str],
+        typer.Argument(help="Picture files, or id:NODE_ID, with weights: a.jpg^2.", autocompletion=local_paths),
+    ],
     *,
     query: Annotated[str, typer.Option("--filter", help="Amazon's search syntax, to narrow the answers.")] = "",
     limit: find.Limit = 20,
+    min_score: find.MinScore = None,
+    variety: find.Variety = 0.0,
+    every: find.Every = False,
+    after: find.After = "",
     json: Json = False,
 ) -> None:
     """Find photographs that look like a picture; the same as `ap search --like`."""
-    find.search(spec, query, like=like, limit=limit, json=json)
+    find.search(
+        spec,
+        query,
+        like=like,
+        limit=limit,
+        min_score=min_score,
+        variety=variety,
+        every=every,
+        after=after,
+        json=json,
+    )
+
+
+@group.command()
+def duplicates(
+    spec: Annotated[str, typer.Argument(metavar="REMOTE:", help="Where to look.", autocompletion=remote_paths)],
+    *,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="exact (the same bytes), re-encoded, or burst; several; all by default.")
+    ] = None,
+    query: Annotated[str, typer.Option("--filter", help="Amazon's search syntax, to narrow what is looked at.")] = "",
+    json: Json = False,
+) -> None:
+    """Find photographs that are one, each group with the one to keep and why.
+
+    Changes nothing; `ap dedupe` removes what has the same bytes.
+    """
+
+    async def look() -> None:
+        remote, _ = resolve(spec)
+        async with remote:
+            found = await semantic_index(spec).duplicates(remote, query=query, kinds=kind or ())
+        for group in found.groups:
+            if json:
+                json_line(
+                    {
+                        "kind": group.kind,
+                        "keep": entry_json(group.keep),
+                        "why": group.why,
+                        "others": [entry_json(each) for each in group.others],
+                        "freed": group.freed,
+                        "cosine": group.least,
+                        "bits": group.bits,
+                    }
+                )
+                continue
+            line(f"{group.kind}: keep {group.keep.path} ({group.why}); the others hold {size_text(group.freed)}")
+            for each in group.others:
+                line(f"  {each.path}")
+        if found.note:
+            say(found.note)
+        if not found.groups and not is_quiet():
+            say(f"no duplicates among {found.looked_at} files")
+
+    run(look())
+
+
+group.command()(tune)
+group.command()(encoders)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,4 +1,4 @@
-"""Commands that organise: plan, show, list, apply, undo. Nothing changes without apply."""
+"""Commands that organise: plan, show, apply, undo. Nothing changes without apply."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from ap_remote.cli import labels
-from ap_remote.cli.console import ERR, Json, Yes, counting_bar, json_line, line, run
+from ap_remote.cli.console import ERR, Json, Yes, counting_bar, json_line, line, run, say
 from ap_remote.cli.listing import Spec
 from ap_remote.cli.proposals import show_plan, tell_plan
 from ap_remote.connect import plans_folder, resolve, semantic_index
@@ -16,13 +16,16 @@ from ap_remote.errors import ConfigError, PlanError
 
 if TYPE_CHECKING:
     from ap_remote.organise import Plan
+    from ap_remote.remote.base import Remote
 
-group = typer.Typer(no_args_is_help=True, help="Albums by theme, event or label: plan, look, apply, undo.")
+group = typer.Typer(no_args_is_help=True, help="Albums by theme, event, label or taxonomy: plan, look, apply, undo.")
 
 PlanId = Annotated[
     str | None, typer.Argument(metavar="PLAN", help="A plan's id or its first characters; the default is the newest.")
 ]
 _JOURNAL = ".journal.jsonl"
+_PERCENT = 50.0
+"""Share of the photographs a plan saw that may be moved without being asked for."""
 
 
 @group.command()
@@ -32,16 +35,33 @@ def plan(
     by: Annotated[
         str,
         typer.Option(
-            help="theme (what pictures show; needs an index), event (when and where), person, place (city) or month."
+            help="theme (what pictures show; needs an index), event (when and where), person, place (city), month, "
+            "or taxonomy (classes of your own; needs an index)."
         ),
     ] = "theme",
     min_size: Annotated[int, typer.Option(min=2, help="The smallest album worth making.")] = 3,
     granularity: Annotated[
         str, typer.Option(help="coarse, normal or fine: year, month, day; country, city, city and year; and so on.")
     ] = "normal",
+    taxonomy: Annotated[
+        Path | None, typer.Option(help="For taxonomy: a YAML file of classes; else those that come with the program.")
+    ] = None,
+    move: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Plan to move the files into folders below this one ('/' is the root)."),
+    ] = None,
+    preview: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write a page to look at: pictures, reasons, a map.")
+    ] = None,
+    remake: Annotated[
+        bool, typer.Option("--remake", help="Make albums again that you deleted, and fill in what you took out.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Work out which photographs would go into which new album, and why. Changes nothing."""
+    """Work out which photographs would go into which new album, and why. Changes nothing.
+
+    An album that you deleted is not made again, and a photograph that you took out stays out.
+    """
     from ap_remote import organise
 
     if by == "label":
@@ -55,50 +75,111 @@ def plan(
     if grain is None:
         raise ConfigError(f"unknown granularity {granularity!r}; known are {', '.join(grains)}")
 
+    if taxonomy is not None and way != "taxonomy":
+        raise ConfigError("--taxonomy FILE goes with --by taxonomy")
+    folder = plans_folder(spec)
+    classes = None if taxonomy is None else organise.load_taxonomy(taxonomy)
+
     async def propose() -> Plan:
         remote, _ = resolve(spec)
         async with remote:
-            return await organise.propose(remote, semantic_index(spec), by=way, min_size=min_size, granularity=grain)
+            found = await organise.propose(
+                remote,
+                semantic_index(spec),
+                by=way,
+                min_size=min_size,
+                granularity=grain,
+                taxonomy=classes,
+                move=move,
+                plans=folder,
+                remake=remake,
+            )
+            organise.save_plan(found, folder / f"{found.id}.json")
+            if preview is not None:
+                await _page(remote, spec, found, preview)
+            return found
 
     made = run(propose())
-    folder = plans_folder(spec)
-    organise.save_plan(made, folder / f"{made.id}.json")
     tell_plan(made, spec, json=json)
 
 
 @group.command()
-def show(spec: Spec = None, plan_id: PlanId = None, *, json: Json = False) -> None:
-    """Print a plan again."""
+def show(
+    spec: Spec = None,
+    plan_id: PlanId = None,
+    *,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write a page instead: pictures, reasons, a map.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Print a plan again, or write it as a page."""
     from ap_remote import organise
 
     found = organise.load_plan(_file(spec, plan_id))
+
+    async def page(file: Path) -> None:
+        remote, _ = resolve(spec)
+        async with remote:
+            await _page(remote, spec, found, file)
+
+    if html is not None:
+        run(page(html))
     if json:
         json_line(found)
-    else:
+    elif html is None:
         show_plan(found, samples=None)
 
 
 @group.command()
-def apply(spec: Spec = None, plan_id: PlanId = None, *, yes: Yes = False, json: Json = False) -> None:
-    """Make the albums of a plan. Photographs stay in their folders; `undo` takes the albums away."""
+def apply(
+    spec: Spec = None,
+    plan_id: PlanId = None,
+    *,
+    move: Annotated[bool, typer.Option("--move", help="Allow a plan that moves files to do so.")] = False,
+    max_changes: Annotated[
+        int | None, typer.Option(min=0, help="Do nothing where more would change: albums, and files moved.")
+    ] = None,
+    max_percent: Annotated[
+        float, typer.Option(min=0, max=100, help="Do nothing where more of the photographs seen would be moved.")
+    ] = _PERCENT,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Make the albums of a plan, or with --move move its files. `undo` takes either back.
+
+    Nothing is overwritten, and what changed since the plan was made is skipped.
+    """
     from ap_remote import organise
 
     file = _file(spec, plan_id)
     chosen = organise.load_plan(file)
     if not yes and ERR.is_terminal:
         show_plan(chosen)
-        typer.confirm(f"Make these {len(chosen.folders)} albums?", abort=True, err=True)
+        what = f"Move these {chosen.moves} files" if chosen.moves else f"Make these {len(chosen.folders)} albums"
+        typer.confirm(f"{what}?", abort=True, err=True)
 
     async def make() -> None:
         remote, _ = resolve(spec)
         async with remote:
             with counting_bar("albums") as progress:
-                report = await organise.apply(remote, chosen, file.with_suffix(_JOURNAL), progress=progress)
+                report = await organise.apply(
+                    remote,
+                    chosen,
+                    file.with_suffix(_JOURNAL),
+                    move=move,
+                    max_changes=max_changes,
+                    max_percent=max_percent,
+                    progress=progress,
+                )
         added = sum(album.members for album in report.albums)
         if json:
             json_line(report)
         else:
-            line(f"{len(report.albums)} albums with {added} photographs, {len(report.skipped)} skipped")
+            done = f"{len(report.albums)} albums with {added} photographs"
+            if chosen.moves:
+                done = f"{report.moved} files moved" + (f", {done}" if report.albums else "")
+            line(f"{done}, {len(report.skipped)} skipped")
             for each in report.skipped:
                 line(f"skipped {each.path}: {each.why}")
 
@@ -107,7 +188,7 @@ def apply(spec: Spec = None, plan_id: PlanId = None, *, yes: Yes = False, json: 
 
 @group.command()
 def undo(spec: Spec = None, plan_id: PlanId = None, *, json: Json = False) -> None:
-    """Take the albums of an applied plan away again."""
+    """Take the albums of an applied plan away again, and move its files back."""
     from ap_remote import organise
 
     journal = _file(spec, plan_id).with_suffix(_JOURNAL)
@@ -122,11 +203,26 @@ def undo(spec: Spec = None, plan_id: PlanId = None, *, json: Json = False) -> No
         if json:
             json_line(report)
         else:
-            line(f"{len(report.removed)} albums taken away")
+            line(
+                f"{len(report.removed)} albums taken away"
+                + (f", {report.restored} files moved back" * bool(report.restored))
+            )
             for note in report.notes:
                 line(note)
 
     run(take_back())
+
+
+async def _page(remote: Remote, spec: str | None, plan: Plan, file: Path) -> None:
+    """Write the page of a plan; the map is left out where there is no index."""
+    from ap_remote.organise import preview
+
+    preview.check_installed()
+    with counting_bar("pictures") as progress:
+        pictures = await preview.contact_sheets(remote, plan, progress=progress)
+    atlas = await preview.atlas_of(plan, semantic_index(spec))
+    preview.save_page(preview.render(plan, pictures=pictures, atlas=atlas), file)
+    say(f"written to {file}")
 
 
 def _file(spec: str | None, plan_id: str | None) -> Path:

@@ -1,4 +1,8 @@
-"""Carries a plan out, and takes it back. Photographs stay where they are: only albums are made, filled and trashed."""
+"""Carries a plan out, and takes it back.
+
+Albums are made, filled and trashed, and photographs stay where they are; only a plan that was made so moves files, and
+only where it is said again (:mod:`ap_remote.organise.moves`).
+"""
 
 from __future__ import annotations
 
@@ -8,24 +12,17 @@ import msgspec
 
 from ap_remote.errors import NotFoundError, PlanError, UnsupportedError
 from ap_remote.model import Entry, Kind, NodeId, Status
-from ap_remote.organise.journal import FORMAT, Deed, Journal, open_journal
+from ap_remote.organise import moves
+from ap_remote.organise.checks import Skipped, changed, find, guard
+from ap_remote.organise.journal import Deed, Journal, open_journal
 from ap_remote.organise.plan import Plan, PlanFolder, PlanMember, check_plan, content_id, mark, read_mark
-from ap_remote.remote.features import SupportsAlbums
+from ap_remote.remote.features import SupportsAlbums, SupportsFolders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from ap_remote.remote.base import Remote
-
-
-class Skipped(msgspec.Struct, frozen=True, kw_only=True):
-    """A photograph that was not put into its album, and why."""
-
-    path: str
-    folder: str
-    why: str
-    id: str = ""
 
 
 class MadeAlbum(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +41,8 @@ class ApplyReport(msgspec.Struct, frozen=True, kw_only=True):
     plan: str
     albums: tuple[MadeAlbum, ...]
     skipped: tuple[Skipped, ...] = ()
+    moved: int = 0
+    """Files that lie in the plan's folders."""
     resumed: bool = False
     """Whether an interrupted run was finished."""
 
@@ -56,6 +55,8 @@ class UndoReport(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the albums that were put in the trash, or emptied of what the plan had added."""
     notes: tuple[str, ...] = ()
     """A sentence for each album that was left as it is, or was gone already."""
+    restored: int = 0
+    """Files that were moved back to where they had been."""
 
 
 async def apply(
@@ -63,30 +64,43 @@ async def apply(
     plan: Plan,
     journal: Path,
     *,
+    move: bool = False,
+    max_changes: int | None = None,
+    max_percent: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ApplyReport:
-    """Make the plan's albums.
+    """Make the plan's albums, or move its files.
 
     Each photograph is looked at again: what is gone, trashed, or has other content since the plan was made is skipped
-    with a reason. (Its version is no sign: marking a photograph a favourite raises it.) A run that was interrupted is
-    finished by calling this again with the same journal; albums that were made are found and not made twice.
+    with a reason. (Its version is no sign: marking a photograph a favourite raises it. A file that is to be moved must
+    be untouched, though: at its path, and of the version that the plan saw.) A run that was interrupted is finished by
+    calling this again with the same journal; albums that were made are found and not made twice.
 
     Args:
         remote: the account that the plan was made for.
         plan: what to do.
         journal: a file that does not exist yet, or that of the interrupted run.
-        progress: gets albums done and in all.
+        move: that files may be moved; a plan that moves some is refused without.
+        max_changes: do nothing where more would change: an album counts once, a file that is moved as well.
+        max_percent: do nothing where more of the photographs that the plan saw would be moved.
+        progress: gets albums and folders done and in all.
 
     Raises:
-        UnsupportedError: the remote has no albums.
-        PlanError: the plan was applied or undone already, is another's, or cannot be applied as it stands.
+        UnsupportedError: the remote has no albums, or cannot move.
+        PlanError: it would change more than is allowed; the plan was applied or undone already, is another's, or cannot
+            be applied as it stands.
         BusyStoreError: another process works with the journal.
         StoreError: the journal cannot be written; the next call was not made.
     """
-    if not isinstance(remote, SupportsAlbums):
+    albums = any(folder.path is None for folder in plan.folders) or not plan.folders
+    if albums and not isinstance(remote, SupportsAlbums):
         message = f"{remote.name}: has no albums to organise into"
         raise UnsupportedError(message)
+    if plan.moves and not isinstance(remote, SupportsFolders):
+        message = f"{remote.name}: cannot move files"
+        raise UnsupportedError(message)
     check_plan(plan)
+    guard(plan, move=move, max_changes=max_changes, max_percent=max_percent)
     if plan.id != content_id(plan):
         message = f"the plan was changed after it got its id {plan.id}; load it again and look at it first"
         raise PlanError(message)
@@ -109,7 +123,13 @@ async def apply(
             if progress is not None:
                 progress(number + 1, len(plan.folders))
         book.write("end", plan=plan.id)
-        return ApplyReport(plan=plan.id, albums=tuple(run.albums), skipped=tuple(run.skipped), resumed=resumed)
+        return ApplyReport(
+            plan=plan.id,
+            albums=tuple(run.albums),
+            skipped=tuple(run.skipped),
+            moved=run.moved,
+            resumed=resumed,
+        )
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +146,8 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     """Whom the plan put in, by album."""
     skipped: tuple[Skipped, ...]
     """Without paths, which the journal does not keep."""
+    moved: int = 0
+    """Files that were moved and not moved back."""
 
 
 def read_journal(journal: Path) -> Applied | None:
@@ -140,11 +162,13 @@ def read_journal(journal: Path) -> Applied | None:
     with open_journal(journal) as book:
         if book.start is None or book.start.plan is None:
             return None
-        deeds = [deed for deed in book.deeds().values() if deed.finished and deed.album and not deed.undone]
+        all_deeds = book.deeds().values()
+        deeds = [deed for deed in all_deeds if deed.finished and deed.album and not deed.undone]
         skips = {(line.members, line.name): line for line in book.lines if line.what == "skip"}
         return Applied(
             plan=book.start.plan,
             ended=book.ended,
+            moved=sum(each.done and not each.back for deed in all_deeds for each in deed.moves.values()),
             undoing=book.undoing,
             albums=tuple(
                 MadeAlbum(id=deed.album or "", name=deed.name, members=len(deed.members), new=deed.made)
@@ -159,10 +183,11 @@ def read_journal(journal: Path) -> Applied | None:
 
 
 async def undo(remote: Remote, journal: Path) -> UndoReport:
-    """Take away what :func:`apply` made, by its journal. Photographs are not touched.
+    """Take away what :func:`apply` made, by its journal. Photographs are not touched, but for those that it moved.
 
-    An album that holds more than the plan put in, or has another name, is somebody's work by now: it is left, with a
-    note. Undoing twice does nothing more.
+    Those go back where they were, unless somebody moved them on or the old name is taken; folders that were made for
+    them are put in the trash where nothing else lies in them. An album that holds more than the plan put in, or has
+    another name, is somebody's work by now: it is left, with a note. Undoing twice does nothing more.
 
     Raises:
         PlanError: there is no such journal, or it is another account's.
@@ -182,8 +207,15 @@ async def undo(remote: Remote, journal: Path) -> UndoReport:
             book.write("undo", plan=start.plan)
         removed: list[str] = []
         notes: list[str] = []
-        for number, deed in book.deeds().items():
+        restored = 0
+        for number, deed in _backwards(book.deeds()):
             if deed.undone:
+                continue
+            if deed.moves or deed.folders:
+                back = await moves.take_back(remote, book, number, deed)
+                restored += back.restored
+                notes += back.notes
+                book.write("undone" if back.whole else "kept", folder=number, name=deed.name)
                 continue
             album = deed.album or (there[number].id if number in there else None)
             left = _Left("", final=True) if album is None else await _take_back(remote, book, number, deed, album)
@@ -195,7 +227,13 @@ async def undo(remote: Remote, journal: Path) -> UndoReport:
             book.write("undone", folder=number, name=deed.name, album=album)
             if left is None:
                 removed.append(deed.name)
-        return UndoReport(plan=start.plan, removed=tuple(removed), notes=tuple(notes))
+        return UndoReport(plan=start.plan, removed=tuple(removed), notes=tuple(notes), restored=restored)
+
+
+def _backwards(deeds: dict[int, Deed]) -> list[tuple[int, Deed]]:
+    """Return deeds in the order of their undoing: folders the last first, as one may lie in another made before it."""
+    moving = [each for each in deeds.items() if each[1].moves or each[1].folders]
+    return [each for each in deeds.items() if not (each[1].moves or each[1].folders)] + moving[::-1]
 
 
 class _Left(NamedTuple):
@@ -218,10 +256,16 @@ class _Run:
         self._deeds = book.deeds()
         self.albums: list[MadeAlbum] = []
         self.skipped: list[Skipped] = []
+        self.moved = 0
 
     async def folder(self, number: int) -> None:
         folder = self._plan.folders[number]
         deed = self._deeds.get(number)
+        if folder.path is not None:
+            done, skipped = await moves.move_folder(self._remote, self._book, number, folder, deed)
+            self.moved += done
+            self.skipped += skipped
+            return
         if deed is not None and deed.finished:
             self._report(folder, deed.album or "", len(deed.members))
             return
@@ -280,7 +324,7 @@ class _Run:
 
     async def _fit(self, folder: PlanFolder, member: PlanMember, why: str | None) -> bool:
         if why is None:
-            why = await _changed(self._remote, member)
+            why = changed(await find(self._remote, member.id), member)
         if why is not None:
             self.skipped.append(Skipped(path=member.path, folder=folder.name, why=why, id=member.id))
             self._book.write("skip", name=folder.name, members=(member.id,), note=why)
@@ -291,7 +335,7 @@ def _begin(book: Journal, plan: Plan) -> bool:
     """Open the journal's account of this plan and return whether it goes on with an interrupted run."""
     start = book.start
     if start is None:
-        book.write("start", format=FORMAT, plan=plan.id, account=plan.account)
+        book.write("start", format=plan.format, plan=plan.id, account=plan.account, by=plan.by)
         return False
     if start.plan != plan.id:
         message = f"the journal {book.file} belongs to the plan {start.plan}, not to {plan.id}; name a new file"
@@ -314,21 +358,6 @@ async def _marked(remote: Remote, plan: str) -> dict[int, Entry]:
             if known is not None and known[0] == plan:
                 found[known[1]] = album
     return found
-
-
-async def _changed(remote: Remote, member: PlanMember) -> str | None:
-    """Return why a photograph is not what the plan was made of, or ``None``."""
-    try:
-        entry = await remote.stat(NodeId(member.id), fresh=True)
-    except NotFoundError:
-        return "it was deleted since the plan was made"
-    if entry.kind is not Kind.FILE:
-        return "it is no photograph"
-    if entry.status is not Status.AVAILABLE:
-        return "it was put in the trash since the plan was made"
-    if member.md5 is not None and entry.md5 != member.md5:
-        return "its content changed since the plan was made"
-    return None
 
 
 async def _take_back(remote: Remote, book: Journal, number: int, deed: Deed, album: str) -> _Left | None:

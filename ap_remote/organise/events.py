@@ -3,6 +3,9 @@
 Time comes first. A new event begins where the pause is long beside the pauses around it (PhotoTOC: Platt, Czerwinski
 and Field 2003, on logarithms), longer than :data:`LONGEST`, or where the camera travelled. A night at the same place is
 no end of an event.
+
+Days away from home in a row are one event, a trip (:mod:`ap_remote.organise.trips`). Times are local where EXIF tells
+them, and a day ends at four in the morning (:mod:`ap_remote.organise.clock`).
 """
 
 from __future__ import annotations
@@ -13,8 +16,11 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from ap_remote.organise.clock import NIGHT, local_time
 from ap_remote.organise.groups import Group, Grouping, Member, unassigned
-from ap_remote.organise.names import album_name
+from ap_remote.organise.names import Once, album_name
+from ap_remote.organise.trips import Homes, find_homes, find_trips, trip_name
+from ap_remote.organise.whereabouts import RADIUS, city_of, distance, position
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,17 +34,11 @@ SHORTEST: Final = timedelta(hours=20)
 LONGEST: Final = timedelta(days=3)
 """A longer pause always does."""
 
-RADIUS: Final = 25.0
-"""Kilometres between neighbours within one event."""
-
 WINDOW: Final = 10
 """Pauses before and after that a pause is compared with."""
 
 RATIO: Final = math.log(17)
 """How much longer than its neighbours a pause must be; PhotoTOC's value."""
-
-_EARTH: Final = 6371.0
-"""Mean radius in kilometres."""
 
 
 def find_events(entries: Sequence[Entry], *, min_size: int, scale: float = 1.0) -> Grouping:
@@ -49,20 +49,23 @@ def find_events(entries: Sequence[Entry], *, min_size: int, scale: float = 1.0) 
         min_size: photographs that make an event.
         scale: makes the pauses that end an event, and the way travelled, so many times longer.
     """
-    dated = sorted(((entry.taken, entry) for entry in entries if entry.taken), key=lambda each: (each[0], each[1].path))
+    times = [(when, entry) for entry in entries if (when := local_time(entry)) is not None]
+    dated = sorted(times, key=lambda each: (each[0], each[1].path))
     left_out = [unassigned(entry, "it has no capture date") for entry in entries if not entry.taken]
+    homes = find_homes(dated)
+    trips = find_trips(dated, homes, scale=scale)
+    travelled = {entry.id for trip in trips for _, entry in trip}
+    events = [*trips, *_split([each for each in dated if each[1].id not in travelled], scale)]
     groups = []
-    names: Counter[str] = Counter()
-    for event in _split(dated, scale):
+    named = Once()
+    for event in sorted(events, key=lambda each: (each[0][0], each[0][1].path)):
         photographs = [entry for _, entry in event]
         if len(event) < min_size:
             why = f"only {len(event)} taken around then and there, {min_size} make an event"
             left_out += [unassigned(entry, why) for entry in photographs]
             continue
-        name = event_name(photographs, event[0][0], event[-1][0])
-        names[name] += 1
-        shown = name if names[name] == 1 else f"{name} ({names[name]})"
-        groups.append(_group(shown, photographs, event[0][0], event[-1][0]))
+        trip = photographs[0].id in travelled
+        groups.append(_group(event, named, homes if trip else None))
     return Grouping(groups, left_out)
 
 
@@ -89,29 +92,42 @@ def _stands_out(logs: Sequence[float], number: int) -> bool:
     return bool(around) and logs[number] >= sum(around) / len(around) + RATIO
 
 
-def _group(name: str, photographs: Sequence[Entry], first: datetime, last: datetime) -> Group:
+def _group(event: Sequence[tuple[datetime, Entry]], named: Once, homes: Homes | None) -> Group:
+    """Return the group of an event; *homes* are given where it is a trip."""
+    first, last = event[0][0], event[-1][0]
+    photographs = [entry for _, entry in event]
+    where = trip_name(event, homes) if homes is not None else None
+    days = days_of(first, last)
+    name = f"{where}, {days}" if where else event_name(photographs, first, last)
     members = []
-    for entry in photographs:
+    for when, entry in event:
         placed = position(entry) is not None
-        reason = f"taken {entry.taken:%Y-%m-%d %H:%M}" + (f" in {city_of(entry)}" if city_of(entry) else "")
+        reason = f"taken {when:%Y-%m-%d %H:%M}" + (f" in {city_of(entry)}" if city_of(entry) else "")
         if not placed:
             reason += "; without a place, by time alone"
         members.append(Member(entry, reason, 1.0 if placed else 0.5))
     score = sum(member.score for member in members) / len(members)
-    reason = f"{len(members)} photographs between {first:%Y-%m-%d %H:%M} and {last:%Y-%m-%d %H:%M} UTC"
-    return Group(name, reason, members, round(score, 4))
+    reason = f"{len(members)} photographs between {first:%Y-%m-%d %H:%M} and {last:%Y-%m-%d %H:%M}"
+    if homes is not None:
+        reason = f"a trip away from home: {reason}"
+    return Group(named(name), reason, members, round(score, 4))
 
 
 def event_name(photographs: Sequence[Entry], first: datetime, last: datetime) -> str:
     """Return e.g. ``Vancouver, 12-14 May 2023``; without places the days alone."""
     cities = Counter(city for entry in photographs if (city := city_of(entry)))
-    days = span(first, last)
+    days = days_of(first, last)
     if not cities:
         return days
     most = max(cities.values())
     city = min(city for city, count in cities.items() if count == most)
     # A place's name may hold what an album's may not: Bozen/Bolzano.
     return f"{album_name(city, 'Somewhere')}, {days}"
+
+
+def days_of(first: datetime, last: datetime) -> str:
+    """Return the days of an event; one that ends before four in the morning ends the evening before."""
+    return span(first, max(first, last - NIGHT))
 
 
 def span(first: datetime, last: datetime) -> str:
@@ -123,26 +139,3 @@ def span(first: datetime, last: datetime) -> str:
     if first.year == last.year:
         return f"{first.day} {first:%B} - {last.day} {last:%B %Y}"
     return f"{first.day} {first:%B %Y} - {last.day} {last:%B %Y}"
-
-
-def city_of(entry: Entry) -> str | None:
-    """Return the city where a photograph was taken, by its place or by Amazon's ``ISO3#region#City``."""
-    place = entry.media.place if entry.media else None
-    if place is None:
-        return None
-    return place.city or (place.label or "").rpartition("#")[2] or None
-
-
-def position(entry: Entry) -> tuple[float, float] | None:
-    """Return latitude and longitude in degrees."""
-    place = entry.media.place if entry.media else None
-    if place is None or place.latitude is None or place.longitude is None:
-        return None
-    return place.latitude, place.longitude
-
-
-def distance(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Return kilometres along the great circle (haversine)."""
-    (lat1, lon1), (lat2, lon2) = ((math.radians(a), math.radians(b)) for a, b in (one, other))
-    h = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
-    return 2 * _EARTH * math.asin(math.sqrt(min(h, 1.0)))

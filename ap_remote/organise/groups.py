@@ -23,6 +23,8 @@ class Group(NamedTuple):
     reason: str
     members: list[Member]
     score: float
+    above: str = ""
+    """The path of the folder that its own would lie in, where files are moved."""
 
 
 class Grouping(NamedTuple):

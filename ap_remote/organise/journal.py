@@ -16,13 +16,35 @@ from ap_remote.errors import CorruptStoreError, PlanError
 from ap_remote.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""Of the journal of a plan that moves files; one of albums alone has format 1."""
 
-What = Literal["start", "create", "created", "add", "added", "skip", "end", "undo", "trash", "remove", "undone", "kept"]
-"""``create``, ``add``, ``trash`` and ``remove`` are intentions, written before the call; ``end`` closes an apply."""
+What = Literal[
+    "start",
+    "create",
+    "created",
+    "add",
+    "added",
+    "mkdir",
+    "made",
+    "move",
+    "moved",
+    "skip",
+    "end",
+    "undo",
+    "trash",
+    "remove",
+    "back",
+    "backed",
+    "rmdir",
+    "undone",
+    "kept",
+]
+"""``create``, ``add``, ``mkdir``, ``move``, ``trash``, ``remove``, ``back`` and ``rmdir`` are intentions, written
+before the call; ``end`` closes an apply."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,12 +55,28 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     format: int | None = None
     plan: str | None = None
     account: str | None = None
+    by: str | None = None
+    """The way of the plan, on the first line."""
     folder: int | None = None
     """Which folder of the plan, counted from 0."""
     name: str | None = None
     album: str | None = None
     members: tuple[str, ...] = ()
+    source: str | None = None
+    """The path from which a file is moved."""
+    path: str | None = None
+    """The path that it gets, or that of a folder that is made."""
     note: str | None = None
+
+
+class Moved(msgspec.Struct, kw_only=True):
+    """What a journal says of one file that a plan moves."""
+
+    source: str
+    path: str
+    done: bool = False
+    back: bool = False
+    """Whether an undo moved it back."""
 
 
 class Deed(msgspec.Struct, kw_only=True):
@@ -54,6 +92,10 @@ class Deed(msgspec.Struct, kw_only=True):
     trashing: bool = False
     """Whether an undo went to put the album in the trash."""
     undone: bool = False
+    moves: dict[str, Moved] = msgspec.field(default_factory=dict)
+    """Files by id, in the order of their moves."""
+    folders: list[str] = msgspec.field(default_factory=list)
+    """Paths of folders that were missing and were made, those above first."""
 
 
 class Journal:
@@ -91,21 +133,64 @@ class Journal:
 
     def deeds(self) -> dict[int, Deed]:
         """Return what was done, by folder of the plan, the unfinished ones too."""
-        found: dict[int, Deed] = {}
-        for line in self.lines:
-            if line.folder is None:
-                continue
+        return deeds_of(self.lines)
+
+
+def deeds_of(lines: Iterable[Line]) -> dict[int, Deed]:
+    """Return what the lines of a journal say of each folder of the plan."""
+    found: dict[int, Deed] = {}
+    for line in lines:
+        if line.folder is not None:
             deed = found.setdefault(line.folder, Deed(name=line.name or ""))
-            if line.what in ("create", "add"):
-                deed.members = line.members
-                deed.album, deed.made = line.album, line.what == "create"
-            elif line.what in ("created", "added"):
-                deed.album, deed.finished = line.album, True
-            elif line.what == "trash":
-                deed.trashing = True
-            elif line.what == "undone":
-                deed.undone = True
-        return found
+            if line.what in ("mkdir", "move", "moved", "backed"):
+                _note_move(deed, line)
+            else:
+                _note_album(deed, line)
+    return found
+
+
+def _note_move(deed: Deed, line: Line) -> None:
+    match line.what:
+        case "mkdir":
+            if line.path not in deed.folders:
+                deed.folders.append(line.path or "")
+        case "move":
+            deed.moves[line.members[0]] = Moved(source=line.source or "", path=line.path or "")
+        case "moved":
+            deed.moves[line.members[0]].done = True
+        case _:
+            deed.moves[line.members[0]].back = True
+
+
+def _note_album(deed: Deed, line: Line) -> None:
+    match line.what:
+        case "create" | "add":
+            deed.members = line.members
+            deed.album, deed.made = line.album, line.what == "create"
+        case "created" | "added":
+            deed.album, deed.finished = line.album, True
+        case "trash":
+            deed.trashing = True
+        case "undone":
+            deed.undone = True
+        case _:
+            pass
+
+
+def peek(file: Path) -> list[Line]:
+    """Return the lines of a journal that somebody may be writing; a torn last one, or a file of another kind, is none.
+
+    Raises:
+        PlanError: it cannot be read.
+    """
+    try:
+        whole, _, _ = file.read_bytes().rpartition(b"\n")
+    except OSError as exc:
+        raise PlanError(f"cannot read the journal {file}: {exc.strerror or exc}") from exc
+    try:
+        return msgspec.json.Decoder(Line).decode_lines(whole)
+    except msgspec.DecodeError:
+        return []
 
 
 def retire(file: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Plans: which photographs would go into which album, and why. A plan changes nothing; it is a file to read and edit.
+"""Plans: which photographs would go into which album or folder, and why. A plan changes nothing; it is a file to edit.
 
 A plan's id is a hash of its content, so whoever applies one applies what was shown.
 """
@@ -13,22 +13,23 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from ap_remote.atomic import write_atomically
-from ap_remote.errors import InvalidNameError, PlanError
-from ap_remote.remote.paths import check_name
+from ap_remote.errors import InvalidNameError, PlanError, UnsupportedError
+from ap_remote.remote import paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""Of a plan that moves files, which an older version must not take for albums; one of albums alone has format 1."""
 MARK: Final = "ap_remote plan {plan} folder {number}"
 """The description of an album that a plan made: by it a later run knows its own."""
 
 _MARK: Final = re.compile(r"ap_remote plan ([0-9a-f]{16}) folder (\d+)(?: by ([a-z]+))?")
 
-By = Literal["theme", "event", "person", "place", "month", "label"]
+By = Literal["theme", "event", "person", "place", "month", "label", "taxonomy"]
 """How photographs are brought together: by what they show, by when and where they were taken, by who is on them, by the
-city, by the month, or by the class that a classifier gives them."""
+city, by the month, by the class that a classifier gives them, or by the classes of a person's own taxonomy."""
 
 
 class PlanMember(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +55,8 @@ class PlanFolder(msgspec.Struct, frozen=True, kw_only=True):
     """How well its members belong together, 0 to 1."""
     album: str | None = None
     """The id of an album from an earlier plan that the members would be added to, instead of a new one."""
+    path: str | None = None
+    """The folder that the members would be moved to, which is made where it is missing; ``None`` means an album."""
 
 
 class Unassigned(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +70,7 @@ class Unassigned(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What would be done to an account."""
 
-    format: int = FORMAT
+    format: int = 1
     id: str
     created: datetime
     account: str
@@ -75,6 +78,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, str | int | float] = msgspec.field(default_factory=dict)
     folders: tuple[PlanFolder, ...] = ()
     unassigned: tuple[Unassigned, ...] = ()
+
+    @property
+    def moves(self) -> int:
+        """How many files would change their folder."""
+        return sum(len(folder.members) for folder in self.folders if folder.path is not None)
+
+    @property
+    def seen(self) -> int:
+        """How many photographs were looked at."""
+        ids = {member.id for folder in self.folders for member in folder.members}
+        return len(ids.union(each.id for each in self.unassigned))
 
 
 def make_plan(
@@ -88,6 +102,7 @@ def make_plan(
 ) -> Plan:
     """Return a plan that bears the id of its content."""
     plan = Plan(
+        format=FORMAT if any(folder.path is not None for folder in folders) else 1,
         id="",
         created=created or datetime.now(UTC),
         account=account,
@@ -103,6 +118,9 @@ def content_id(plan: Plan) -> str:
     """Return the id that belongs to what *plan* would do. When it was made does not count."""
     content = msgspec.to_builtins(msgspec.structs.replace(plan, id=""))
     del content["created"]
+    for folder in content["folders"]:
+        if folder["path"] is None:  # an album's plan has the id that it had before there were others
+            del folder["path"]
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:16]
 
 
@@ -168,15 +186,19 @@ def check_plan(plan: Plan) -> None:
     """Check what a person may have broken by editing.
 
     Raises:
-        PlanError: an album has no name or one that cannot be, no members, or a photograph twice; or two new albums
-            have one name.
+        PlanError: an album has no name or one that cannot be, no members, or a photograph twice; two new albums have
+            one name, two folders one path, or a photograph would be moved twice.
     """
     names: set[str] = set()
+    places: set[str] = set()
+    moved: set[str] = set()
     for folder in plan.folders:
         if not folder.name.strip():
             message = "an album of the plan has no name"
             raise PlanError(message)
-        if folder.album is None:
+        if folder.path is not None:
+            _check_place(folder, places)
+        elif folder.album is None:
             _check_new(folder.name, names)
         ids = [member.id for member in folder.members]
         if not ids:
@@ -185,11 +207,35 @@ def check_plan(plan: Plan) -> None:
         if len(set(ids)) != len(ids):
             message = f"the album {folder.name!r} of the plan has a photograph twice"
             raise PlanError(message)
+        if folder.path is not None:
+            if not moved.isdisjoint(ids):
+                message = f"the plan moves a photograph of {folder.name!r} to another folder as well"
+                raise PlanError(message)
+            moved.update(ids)
+
+
+def _check_place(folder: PlanFolder, places: set[str]) -> None:
+    """Check the folder that files would be moved to."""
+    path = folder.path or ""
+    try:
+        for part in paths.components(path):
+            paths.check_name(part)
+        legal = bool(path) and paths.normalise(path) == path and paths.writable(path) == path
+    except (InvalidNameError, UnsupportedError) as exc:
+        message = f"a folder of the plan cannot be made: {exc}"
+        raise PlanError(message) from exc
+    if not legal or folder.album is not None:
+        message = f"the plan cannot move photographs to {path!r}: that is no folder's path"
+        raise PlanError(message)
+    if paths.fold(path) in places:
+        message = f"the plan has the folder {path!r} twice"
+        raise PlanError(message)
+    places.add(paths.fold(path))
 
 
 def _check_new(name: str, names: set[str]) -> None:
     try:
-        check_name(name)
+        paths.check_name(name)
     except InvalidNameError as exc:
         message = f"an album of the plan cannot be made: {exc}"
         raise PlanError(message) from exc

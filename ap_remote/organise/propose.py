@@ -6,28 +6,25 @@ import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ap_remote.errors import ConfigError
-from ap_remote.model import NodeId, Status
+from ap_remote.model import Status
 from ap_remote.organise.events import find_events
 from ap_remote.organise.facets import Granularity, find_months, find_people, find_places
 from ap_remote.organise.groups import Grouping, unassigned
-from ap_remote.organise.plan import By, Plan, PlanFolder, PlanMember, is_own, make_plan
+from ap_remote.organise.history import NOTHING, read_past
+from ap_remote.organise.plan import By, Plan, make_plan
+from ap_remote.organise.reconcile import into_albums, into_folders, own_albums
 from ap_remote.organise.themes import Names, find_themes, prompts, usual_likeness
 from ap_remote.remote import paths
-from ap_remote.remote.features import SupportsAlbums
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from ap_remote.model import Entry
-    from ap_remote.organise.groups import Group
     from ap_remote.organise.labelling.choice import Labeller
-    from ap_remote.organise.plan import Unassigned
+    from ap_remote.organise.taxonomy import Taxonomy
     from ap_remote.remote.base import Remote
     from ap_remote.semantic.library import SemanticIndex
-
-_SAME = 0.5
-"""Share of a group that must be in an album of an earlier plan for the two to be the same."""
-
 
 _EVENTS: Final[dict[Granularity, float]] = {"coarse": 3.0, "normal": 1.0, "fine": 1 / 3}
 """How much longer the pauses between events are."""
@@ -41,11 +38,7 @@ class _Way(NamedTuple):
     query: str
     granularity: Granularity
     similarity: float | None
-
-
-class _Album(NamedTuple):
-    entry: Entry
-    members: frozenset[str]
+    taxonomy: Taxonomy | None
 
 
 async def propose(
@@ -60,18 +53,24 @@ async def propose(
     granularity: Granularity = "normal",
     max_folders: int | None = None,
     labeller: Labeller | None = None,
+    taxonomy: Taxonomy | None = None,
+    move: str | None = None,
+    plans: Path | None = None,
+    remake: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Plan:
     """Return a plan for the account's photographs. Nothing is changed.
 
     Albums of an earlier plan are known by their mark: what is in them stays there, and newcomers are added to them
-    instead of a second album being made. So a plan made right after another was applied has no folders.
+    instead of a second album being made. So a plan made right after another was applied has no folders. Where the
+    journals of earlier plans are at hand, what their owner changed since is respected: see
+    :mod:`ap_remote.organise.reconcile`.
 
     Args:
         remote: whose photographs.
         index: their vectors; needed for themes.
-        by: ``theme`` (what they show), ``event`` (when and where they were taken), ``person``, ``place``, ``month`` or
-            ``label``.
+        by: ``theme`` (what they show), ``event`` (when and where they were taken), ``person``, ``place``, ``month``,
+            ``label`` or ``taxonomy``.
         min_size: photographs that make an album.
         query: only photographs that this search finds, in Amazon's syntax.
         path: only photographs below this folder.
@@ -79,6 +78,10 @@ async def propose(
         granularity: how finely they are told apart; labels know no such thing.
         max_folders: keep the largest groups only; the others' photographs stay unassigned.
         labeller: gives the labels; needed for them.
+        taxonomy: the classes for ``taxonomy``; by default those that come with the package.
+        move: the folder below which files would be moved to folders (``""`` is the root), instead of making albums.
+        plans: the folder that keeps earlier plans and their journals.
+        remake: make albums again that were deleted, and put photographs back that were taken out.
         progress: for labels and people, told how many photographs or people are done, and of how many.
 
     Raises:
@@ -87,25 +90,34 @@ async def propose(
         EncoderError: the index was built with another encoder.
         QuerySyntaxError: in *query*.
         NotFoundError: nothing is at *path*.
+        InvalidNameError: *move* is no path that a folder can have.
+        PlanError: a journal among *plans* cannot be read.
     """
     if min_size < 1:
         message = f"an album needs at least one photograph, not {min_size}"
         raise ConfigError(message)
+    base = None if move is None else paths.writable(move)
     photographs = await _photographs(remote, query, path)
-    way = _Way(by, min_size, query, granularity, similarity)
+    way = _Way(by, min_size, query, granularity, similarity, taxonomy)
     grouping = await _grouped(remote, index, photographs, way, labeller=labeller, progress=progress)
-    folders, left_out = _against(_largest(grouping, max_folders), await _own_albums(remote, by))
+    grouping = _largest(grouping, max_folders)
+    past = NOTHING if plans is None or remake else await asyncio.to_thread(read_past, plans, by)
+    if base is None:
+        albums = await own_albums(remote, by, past)
+        folders, left_out = await asyncio.to_thread(into_albums, grouping, albums)
+    else:
+        folders, left_out = await asyncio.to_thread(into_folders, grouping, base, past)
+    told = {
+        "query": query or None,
+        "path": path or None,
+        "move": base,
+        "taxonomy": taxonomy and taxonomy.source,
+        "granularity": granularity if granularity != "normal" else None,
+        "max_folders": max_folders,
+        "similarity": similarity,
+    }
     parameters: dict[str, str | int | float] = {"min_size": min_size}
-    if query:
-        parameters["query"] = query
-    if path:
-        parameters["path"] = path
-    if granularity != "normal":
-        parameters["granularity"] = granularity
-    if max_folders is not None:
-        parameters["max_folders"] = max_folders
-    if similarity is not None:
-        parameters["similarity"] = similarity
+    parameters |= {name: value for name, value in told.items() if value is not None}
     if labeller is not None:
         parameters |= {"model": labeller.classifier.model, "thresh": labeller.thresh, "topk": labeller.topk}
     return make_plan(
@@ -139,15 +151,27 @@ async def _grouped(
                 remote, photographs, min_size=size, query=way.query, granularity=granularity, progress=progress
             )
         case "label":
-            if labeller is None:
-                raise ConfigError("organising by label needs a labeller")
-            from ap_remote.organise.labelling.albums import find_labels
-
-            return await find_labels(remote, photographs, labeller, min_size=size, progress=progress)
-        case "theme":
+            return await _labels(remote, photographs, labeller, min_size=size, progress=progress)
+        case "theme" | "taxonomy":
             if index is None:
-                raise ConfigError("organising by theme needs the semantic index")
-            return await _themes(photographs, index, way)
+                raise ConfigError(f"organising by {way.by} needs the semantic index")
+            themes = way.by == "theme"
+            return await (_themes(photographs, index, way) if themes else _classes(remote, photographs, index, way))
+
+
+async def _labels(
+    remote: Remote,
+    photographs: dict[str, Entry],
+    labeller: Labeller | None,
+    *,
+    min_size: int,
+    progress: Callable[[int, int | None], None] | None,
+) -> Grouping:
+    if labeller is None:
+        raise ConfigError("organising by label needs a labeller")
+    from ap_remote.organise.labelling.albums import find_labels
+
+    return await find_labels(remote, photographs, labeller, min_size=min_size, progress=progress)
 
 
 async def _photographs(remote: Remote, query: str, path: str) -> dict[str, Entry]:
@@ -197,55 +221,18 @@ async def _themes(photographs: dict[str, Entry], index: SemanticIndex, way: _Way
     return await asyncio.to_thread(find_themes, photographs, table, names, min_size=way.min_size, similarity=similarity)
 
 
-async def _own_albums(remote: Remote, by: By) -> list[_Album]:
-    """Return the albums that earlier plans of the same way made."""
-    if not isinstance(remote, SupportsAlbums):
-        return []
-    marked = [album async for album in remote.albums() if is_own(album.description, by)]
-    return [
-        _Album(album, frozenset([member.id async for member in remote.list(NodeId(album.id))]))
-        for album in sorted(marked, key=lambda album: album.id)
-    ]
+async def _classes(remote: Remote, photographs: dict[str, Entry], index: SemanticIndex, way: _Way) -> Grouping:
+    from ap_remote.organise.classes import Phrases, find_classes, texts_of
+    from ap_remote.organise.taxonomy import load_taxonomy
 
-
-def _against(grouping: Grouping, albums: list[_Album]) -> tuple[list[PlanFolder], list[Unassigned]]:
-    """Turn groups into folders of a plan, without what albums of earlier plans hold."""
-    folders = []
-    left_out = list(grouping.unassigned)
-    for group in grouping.groups:
-        album = _same(group, albums)
-        inside = album.members if album is not None else frozenset()
-        fresh = [member for member in group.members if member.entry.id not in inside]
-        if album is not None:
-            why = f"it is in the album {album.entry.name!r} already"
-            left_out += [unassigned(member.entry, why) for member in group.members if member.entry.id in inside]
-        if fresh:
-            members = tuple(
-                PlanMember(
-                    id=entry.id,
-                    path=entry.path,
-                    version=entry.version,
-                    md5=entry.md5,
-                    reason=reason,
-                    score=score,
-                )
-                for entry, reason, score in fresh
-            )
-            folders.append(
-                PlanFolder(
-                    name=group.name if album is None else album.entry.name,
-                    reason=group.reason,
-                    members=members,
-                    score=group.score,
-                    album=None if album is None else album.entry.id,
-                )
-            )
-    return folders, left_out
-
-
-def _same(group: Group, albums: list[_Album]) -> _Album | None:
-    """Return the album of an earlier plan that is this group, by its members."""
-    ids = {member.entry.id for member in group.members}
-    shared = [(len(ids & album.members), album) for album in albums]
-    most, album = max(shared, key=lambda each: each[0], default=(0, None))
-    return album if most and most >= _SAME * len(ids) else None
+    taxonomy = way.taxonomy if way.taxonomy is not None else await asyncio.to_thread(load_taxonomy)
+    table = await index.table()
+    texts = texts_of(taxonomy)
+    phrases = Phrases({text: row for row, text in enumerate(texts)}, await index.encode_texts(texts))
+    filtered: dict[str, frozenset[str]] = {}
+    for one in taxonomy.classes:
+        if one.filter and one.filter not in filtered:
+            filtered[one.filter] = frozenset([entry.id async for entry in remote.search(one.filter)])
+    return await asyncio.to_thread(
+        find_classes, photographs, table, taxonomy, phrases, min_size=way.min_size, filtered=filtered
+    )

@@ -4,7 +4,10 @@ Neighbours come from FAISS; two photographs are joined where each is among the o
 the library's photographs usually are. What hangs together so is divided by average linkage, because chains of
 neighbours would tie everything to everything. Small and loose groups are left unassigned.
 
-A group's name is the one that fits it better than it fits the library as a whole.
+Screenshots and documents are taken out first: they are alike in what matters least, and would be most of the themes.
+
+A group's name is what the service sees on most of it; else the word that fits it better than it fits the library as a
+whole, if that word stands out among all words. What has no such name is told by its days.
 """
 
 from __future__ import annotations
@@ -12,7 +15,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ap_remote.organise.clock import local_time
+from ap_remote.organise.events import span
 from ap_remote.organise.groups import Group, Grouping, Member, unassigned
+from ap_remote.organise.names import Once, album_name
 from ap_remote.organise.vocabulary import ALBUM_NAMES
 from ap_remote.semantic.extras import need
 
@@ -34,7 +40,23 @@ TIGHTEST: Final = 0.9
 LINKED: Final = 4000
 """Vectors that average linkage can take at once: it needs their distances by pairs."""
 
+LARGE: Final = 30_000
+"""Vectors from which on neighbours are looked for in parts of the space only: all pairs would take minutes."""
+PAPERS: Final = frozenset({"Pages and documents", "Letters", "Menus", "Receipts", "Screenshots"})
+"""Names whose photographs are taken out before themes are looked for."""
+PAPERS_NAME: Final = "Screenshots and documents"
+PAPERS_STAND_OUT: Final = 2.5
+"""Standard deviations above what is usual in the library."""
+MAJORITY: Final = 0.6
+"""Share of a theme on which the service sees one thing, from which on that is its name."""
+LEAST_LIFT: Final = 3.5
+"""How far a word must stand out among all words, in robust standard deviations, to be a name (own choice: the best of
+300 words at random stands out by 3)."""
+
 _PAIRS: Final = 20_000
+_CHUNK: Final = 8192
+_PROBES: Final = 8
+_LEAST_SPREAD: Final = 0.01
 _SURE: Final = 0.6
 """A second name is used, where the first is taken, if it fits at least so well beside it."""
 
@@ -98,8 +120,10 @@ def find_themes(
         size=len(table.vectors),
     )
     alike = usual_likeness(table.vectors) if similarity is None else similarity
+    papers, rest = _papers(library, names, min_size)
     themes: list[tuple[NDArray[np.int64], float]] = []
-    for members in clusters(library.vectors, alike):
+    for places in clusters(library.vectors[rest], alike):
+        members = rest[places]
         photographs = [entry for place in members for entry in library.owners[place]]
         cohesion = _cohesion(library.vectors[members])
         if len(photographs) < min_size:
@@ -114,7 +138,32 @@ def find_themes(
         _group(name, why, theme, library)
         for theme, (name, why) in zip(themes, _name(themes, library, names), strict=True)
     ]
+    if len(papers):
+        why = f"{len(papers)} different pictures of text and screens, taken out before themes were looked for"
+        groups.append(_group(PAPERS_NAME, why, (papers, _cohesion(library.vectors[papers])), library))
     return Grouping(sorted(groups, key=lambda group: (-len(group.members), group.name)), left_out)
+
+
+def _papers(library: _Library, names: Names, min_size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of screenshots and documents, none where they make no album, and those of all the others."""
+    import numpy as np
+
+    everything = np.arange(len(library.vectors))
+    wanted = np.asarray([word in PAPERS for word in names.words])
+    if not wanted.any() or wanted.all():
+        return everything[:0], everything
+    best = np.empty(len(everything), dtype=np.float32)
+    first = np.empty(len(everything), dtype=np.bool_)
+    for start in range(0, len(everything), _CHUNK):
+        cosines = library.vectors[start : start + _CHUNK] @ names.vectors.T
+        best[start : start + _CHUNK] = cosines[:, wanted].max(axis=1)
+        first[start : start + _CHUNK] = wanted[cosines.argmax(axis=1)]
+    middle = float(np.median(best))
+    spread = max(middle - float(np.quantile(best, 0.16)), _LEAST_SPREAD)
+    found = first & (best >= middle + PAPERS_STAND_OUT * spread)
+    if sum(len(library.owners[place]) for place in np.flatnonzero(found)) < min_size:
+        return everything[:0], everything
+    return everything[found], everything[~found]
 
 
 def usual_likeness(vectors: NDArray[np.float32]) -> float:
@@ -150,9 +199,18 @@ def _components(vectors: NDArray[np.float32], alike: float) -> list[NDArray[np.i
     faiss, sparse = need("faiss"), need("scipy.sparse")
     count = len(vectors)
     k = min(NEIGHBOURS + 1, count)
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(np.ascontiguousarray(vectors))
-    scores, found = index.search(np.ascontiguousarray(vectors), k)
+    vectors = np.ascontiguousarray(vectors)
+    if count < LARGE:
+        index = faiss.IndexFlatIP(vectors.shape[1])
+    else:
+        cells = int(2 * count**0.5)
+        index = faiss.IndexIVFFlat(
+            faiss.IndexFlatIP(vectors.shape[1]), vectors.shape[1], cells, faiss.METRIC_INNER_PRODUCT
+        )
+        index.cp.niter, index.cp.max_points_per_centroid, index.nprobe = 5, 39, min(_PROBES, cells)
+        index.train(vectors)
+    index.add(vectors)
+    scores, found = index.search(vectors, k)
     sources = np.repeat(np.arange(count), k)
     kept = (found.ravel() >= 0) & (scores.ravel() >= alike) & (found.ravel() != sources)
     edges = sparse.csr_matrix(
@@ -199,25 +257,54 @@ def _centre(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _name(themes: Sequence[tuple[NDArray[np.int64], float]], library: _Library, names: Names) -> list[tuple[str, str]]:
     """Return a name and the reason for it for each theme; no name is given twice."""
-    import numpy as np
-
-    taken: Counter[str] = Counter()
+    taken: set[str] = {PAPERS_NAME}
+    named = Once()
     called = []
     for members, _ in themes:
-        # What is most of the library cannot stand out from it: the larger a theme, the less the rest counts.
-        share = len(members) / library.size
-        lift = names.vectors @ (library.vectors[members].mean(axis=0) - (1 - share) * library.middle)
-        best = np.argsort(-lift)
-        free = next(
-            (place for place in best if lift[place] >= _SURE * lift[best[0]] and not taken[names.words[place]]), None
-        )
-        place = int(best[0] if free is None else free)
-        name = names.words[place]
-        taken[name] += 1
+        entries = [entry for place in members for entry in library.owners[place]]
+        name, fits = _majority(entries) or _word(members, library, names, taken) or _days(entries)
+        taken.add(name)
         seen = _seen([library.labels[member] for member in members])
-        why = f"{len(members)} different pictures; “{name}” fits them by {lift[place]:.2f} more than the library"
-        called.append((name if taken[name] == 1 else f"{name} ({taken[name]})", f"{why}; {seen}" if seen else why))
+        why = f"{len(members)} different pictures; {fits}"
+        called.append((named(name), f"{why}; {seen}" if seen else why))
     return called
+
+
+def _majority(entries: Sequence[Entry]) -> tuple[str, str] | None:
+    """Return what the service sees on most of a theme."""
+    things = Counter(thing for entry in entries for thing in set(entry.things))
+    most = max(things.values(), default=0)
+    if most < MAJORITY * len(entries) or not most:
+        return None
+    thing = min(each for each, count in things.items() if count == most)
+    name = album_name(thing.replace("_", " "), "Things")
+    return name[:1].upper() + name[1:], f"the service sees “{name}” on {most / len(entries):.0%} of them"
+
+
+def _word(members: NDArray[np.int64], library: _Library, names: Names, taken: set[str]) -> tuple[str, str] | None:
+    """Return the word that fits a theme better than the library, if it stands out among all words."""
+    import numpy as np
+
+    # What is most of the library cannot stand out from it: the larger a theme, the less the rest counts.
+    share = len(members) / library.size
+    lift = names.vectors @ (library.vectors[members].mean(axis=0) - (1 - share) * library.middle)
+    best = np.argsort(-lift)
+    middle = float(np.median(lift))
+    spread = max(1.4826 * float(np.median(np.abs(lift - middle))), 1e-6)
+    if (lift[best[0]] - middle) / spread < LEAST_LIFT:
+        return None
+    free = next(
+        (place for place in best if lift[place] >= _SURE * lift[best[0]] and names.words[place] not in taken), None
+    )
+    place = int(best[0] if free is None else free)
+    return names.words[place], f"“{names.words[place]}” fits them by {lift[place]:.2f} more than the library"
+
+
+def _days(entries: Sequence[Entry]) -> tuple[str, str]:
+    """Return a name for what no word fits."""
+    times = sorted(when for entry in entries if (when := local_time(entry)) is not None)
+    days = f", {span(times[0], times[-1])}" if times else ""
+    return f"Alike{days}", "no word stands out for them"
 
 
 def _seen(labels: Sequence[Sequence[tuple[str, float]]]) -> str:

@@ -1,9 +1,9 @@
-"""The pipeline of a build: list, leave out what is there, fetch, decode, encode, store.
+"""The run of a build: list, leave out what is there, fetch, decode, encode, store.
 
 Fetching is asynchronous and bounded, decoding runs in threads, encoding in one thread of its own, so that the network,
-the decoder and the model work at the same time; a bounded queue between them keeps memory flat. Vectors reach the
-disk every :data:`FLUSH_ROWS` photographs or :data:`FLUSH_SECONDS`, and when a build is broken off: the next one goes
-on from there.
+the decoder and the model work at the same time; bounded queues between them keep memory flat and hold the faster ones
+back. Vectors reach the disk every :data:`FLUSH_ROWS` pictures or :data:`FLUSH_SECONDS`, and when a build is broken off:
+the next one goes on from there.
 """
 
 from __future__ import annotations
@@ -13,56 +13,41 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import numpy as np
 
-from ap_remote.errors import UnavailableError
 from ap_remote.model import Status
-from ap_remote.semantic import thumbnails
-from ap_remote.semantic.encoder import Encoded, SupportsLabels, SupportsPreparation
-from ap_remote.semantic.measures import Measures, measure
+from ap_remote.semantic import compaction, wishes
+from ap_remote.semantic.encoder import Encoded, SupportsBatch, SupportsLabels, SupportsPreparation
+from ap_remote.semantic.frames import need_video
+from ap_remote.semantic.planning import Item, Plan, failure
 from ap_remote.semantic.results import BuildReport, ItemFailure, Label
 from ap_remote.semantic.shards import Record
+from ap_remote.semantic.sources import Ready, Source, Sources
+from ap_remote.semantic.stages import Crew, Stages, SupportsStages
+from ap_remote.semantic.thumbnails import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from ap_remote.model import Entry
     from ap_remote.remote.base import Remote
     from ap_remote.semantic.encoder import Encoder
     from ap_remote.semantic.store import EmbeddingStore
 
 BATCH: Final = 16
-"""Photographs in one pass of the model; more is no faster on a processor and waits longer."""
+"""Pictures in one pass of a model that names no number; more is no faster on a processor and waits longer."""
 
 FETCHERS: Final = 8
+DECODERS: Final = min(16, os.cpu_count() or 1)
 FLUSH_ROWS: Final = 1024
 FLUSH_SECONDS: Final = 20.0
 LABELS: Final = 5
-SILENCE: Final = 5
-"""Failures of the connection in a row after which the build ends: the service is down, not the photographs."""
-
-
-class _Decoded(NamedTuple):
-    picture: Any
-    """What the encoder takes."""
-    measures: Measures
-
-
-class _Ready(NamedTuple):
-    md5: str
-    decoded: _Decoded
-
-
-class _Work(NamedTuple):
-    """A content without a vector, and the photographs that have it."""
-
-    md5: str
-    entries: list[Entry]
+DEAD_ROWS: Final = 1024
+"""Dead rows below which a build does not compact: they are small, and what was trashed may come back."""
 
 
 class Build:
@@ -74,18 +59,28 @@ class Build:
         store: EmbeddingStore,
         encoder: Encoder,
         progress: Callable[[int, int], None] | None,
+        now: Callable[[], datetime],
     ) -> None:
         """Keep what the stages share."""
         self._remote = remote
         self._store = store
         self._encoder = encoder
         self._progress = progress
-        self._stages = dict.fromkeys(("list", "load", "fetch", "decode", "encode", "store"), 0.0)
+        self._now = now
+        self._wishes = wishes.read(store.folder)
+        self._stages = Stages(
+            {
+                "fetch": Crew(FETCHERS, "connection"),
+                "decode": Crew(DECODERS, "thread"),
+                "encode": Crew(1, "thread"),
+                "store": Crew(1, "thread"),
+            }
+        )
         self._failed: list[ItemFailure] = []
+        self._partial: list[tuple[str, ItemFailure]] = []
         self._vectors: list[NDArray[np.float32]] = []
         self._records: list[Record] = []
         self._flushed = perf_counter()
-        self._silence = 0
         self._done = 0
         self._total = 0
         self._encoded = 0
@@ -93,20 +88,26 @@ class Build:
     async def run(self, *, query: str, limit: int | None, retry: bool) -> BuildReport:
         """Run all stages and report."""
         began = perf_counter()
-        entries = await self._list(query)
-        work = await asyncio.to_thread(self._plan, entries, complete=not query, retry=retry)
+        if self._wishes.frames:
+            need_video()
+        if isinstance(self._progress, SupportsStages):
+            self._progress.watch(self._stages)
+        plan = await self._list(query, retry=retry)
+        work = await asyncio.to_thread(plan.close, complete=not query)
+        self._failed += plan.failed
         left = [] if limit is None else work[limit:]
         work = work[: len(work) - len(left)]
         later = sum(len(each.entries) for each in left)
-        self._total = len(entries) - later
+        self._total = plan.total - later
         self._advance(self._total - len(work))
-        busy = 0.0
         if work:
-            await self._timed("load", self._encoder.load)
-            started = perf_counter()
+            with self._stages.timed("load"):
+                await asyncio.to_thread(self._encoder.load)
+            self._stages.begin()
             await self._pipeline(work)
-            busy = perf_counter() - started
-        await asyncio.to_thread(self._finish)
+            self._stages.end()
+        removed = await asyncio.to_thread(self._finish, complete=not query and not left)
+        limiting = self._stages.limit()
         return BuildReport(
             total=self._total,
             encoded=self._encoded,
@@ -114,54 +115,51 @@ class Build:
             left=later,
             failed=tuple(sorted(self._failed, key=lambda each: each.path)),
             seconds=perf_counter() - began,
-            images_per_second=self._encoded / busy if busy else 0.0,
+            images_per_second=self._encoded / self._stages.wall if work else 0.0,
             device=self._encoder.device,
             encoder=self._encoder.spec,
             fingerprint=self._encoder.fingerprint,
-            stages={stage: round(seconds, 6) for stage, seconds in self._stages.items()},
+            stages={stage: round(seconds, 6) for stage, seconds in self._stages.seconds.items()},
+            counts=dict(self._stages.counts),
+            limit="" if limiting is None else str(limiting),
+            coverage=await asyncio.to_thread(self._store.catalog.coverage, self._encoder.fingerprint),
+            compacted=removed,
         )
 
-    async def _list(self, query: str) -> list[Entry]:
-        began = perf_counter()
-        entries = [
-            entry async for entry in self._remote.search(query) if entry.is_photo and entry.status is Status.AVAILABLE
-        ]
-        self._stages["list"] += perf_counter() - began
-        return entries
+    async def _list(self, query: str, *, retry: bool) -> Plan:
+        """Return the plan with the whole listing in it."""
+        plan: Plan | None = None
+        with self._stages.timed("list", 0):
+            async for entry in self._remote.search(query):
+                if plan is None:  # the first answer shows that the query is one; nothing is written before
+                    plan = await asyncio.to_thread(self._plan, retry=retry)
+                if (entry.is_photo or entry.is_video) and entry.status is Status.AVAILABLE:
+                    plan.take(entry)
+            if plan is None:
+                plan = await asyncio.to_thread(self._plan, retry=retry)
+        self._stages.add("list", 0.0, plan.total)
+        return plan
 
-    def _plan(self, entries: list[Entry], *, complete: bool, retry: bool) -> list[_Work]:
-        """Point photographs at their contents and return the contents that need a vector."""
-        fingerprint = self._encoder.fingerprint
-        self._store.begin(fingerprint, self._encoder.spec, self._encoder.dim)
-        self._store.point([(each.id, each.md5, each.path) for each in entries if each.md5], complete=complete)
-        known = self._store.catalog.known(fingerprint)
-        lasting = {
-            md5: failure
-            for md5, failure in self._store.catalog.failures(fingerprint).items()
-            if failure.status != "transient" and not retry
-        }
-        work: dict[str, _Work] = {}
-        for entry in entries:
-            if entry.md5 is None:
-                reason = "the service has no checksum of it yet"
-                self._failed.append(ItemFailure(path=entry.path, reason=reason, status="transient"))
-            elif entry.md5 in lasting:
-                failure = lasting[entry.md5]
-                self._failed.append(ItemFailure(path=entry.path, reason=failure.reason, status=failure.status))
-            elif entry.md5 not in known:
-                work.setdefault(entry.md5, _Work(entry.md5, [])).entries.append(entry)
-        return list(work.values())
+    def _plan(self, *, retry: bool) -> Plan:
+        return Plan(self._store, self._encoder, frames=self._wishes.frames, retry=retry, now=self._now())
 
-    async def _pipeline(self, work: list[_Work]) -> None:
-        ready: asyncio.Queue[_Ready | None] = asyncio.Queue(maxsize=2 * BATCH)
+    async def _pipeline(self, work: list[Item]) -> None:
+        fetched: asyncio.Queue[Source | None] = asyncio.Queue(maxsize=DECODERS)
+        size = self._encoder.batch if isinstance(self._encoder, SupportsBatch) else BATCH
+        ready: asyncio.Queue[Ready | None] = asyncio.Queue(maxsize=2 * size)
         todo = iter(work)
-        decoders = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="ap-decode")
+        decoders = ThreadPoolExecutor(max_workers=DECODERS, thread_name_prefix="ap-decode")
         model = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ap-encode")
+        sources = Sources(self._remote, self._encoder, self._stages, count=self._wishes.frames, threads=decoders)
         try:
             async with asyncio.TaskGroup() as tasks:
-                fetchers = [tasks.create_task(self._fetch_all(todo, ready, decoders)) for _ in range(FETCHERS)]
-                tasks.create_task(self._encode_all(ready, model))
-                await asyncio.wait(fetchers)
+                fetching = [tasks.create_task(_fetch_all(todo, sources, fetched)) for _ in range(FETCHERS)]
+                decoding = [tasks.create_task(self._decode_all(sources, fetched, ready)) for _ in range(DECODERS)]
+                tasks.create_task(self._encode_all(ready, model, size))
+                await asyncio.wait(fetching)
+                for _ in decoding:
+                    await fetched.put(None)
+                await asyncio.wait(decoding)
                 await ready.put(None)
         except BaseExceptionGroup as group:
             raise _first(group) from None
@@ -172,107 +170,93 @@ class Build:
                 await asyncio.to_thread(model.shutdown, wait=True, cancel_futures=True)
                 await self._flush()
 
-    async def _fetch_all(
-        self, todo: Iterator[_Work], ready: asyncio.Queue[_Ready | None], decoders: ThreadPoolExecutor
+    async def _decode_all(
+        self, sources: Sources, fetched: asyncio.Queue[Source | None], ready: asyncio.Queue[Ready | None]
     ) -> None:
-        for work in todo:
-            picture = await self._picture(work, decoders)
-            if isinstance(picture, ItemFailure):
-                await self._fail(work, picture)
-            else:
-                await ready.put(_Ready(work.md5, picture))
+        while (source := await fetched.get()) is not None:
+            seen = source.item.first
 
-    async def _picture(self, work: _Work, decoders: ThreadPoolExecutor) -> _Decoded | ItemFailure:
-        """Return what the encoder takes, from the first photograph of that content which is still there."""
-        failure = ItemFailure(path=work.entries[0].path, reason="it is no longer there", status="missing")
-        for entry in work.entries:
-            began = perf_counter()
-            fetched = await thumbnails.fetch(self._remote, entry, size=self._encoder.thumbnail_size)
-            self._stages["fetch"] += perf_counter() - began
-            self._silence = self._silence + 1 if fetched.status == "transient" else 0
-            if self._silence >= SILENCE:
-                raise UnavailableError(f"the build was broken off, {SILENCE} photographs in a row: {fetched.reason}")
-            if fetched.status == "ok":
-                try:
-                    return await asyncio.get_running_loop().run_in_executor(decoders, self._decode, fetched)
-                except thumbnails.UnreadableError as exc:
-                    return ItemFailure(path=entry.path, reason=str(exc), status="unreadable")
-            failure = ItemFailure(path=entry.path, reason=fetched.reason, status=fetched.status)
-            if fetched.status != "missing":
-                break
-        return failure
+            async def put(picture: Ready) -> None:
+                nonlocal seen
+                seen += 1
+                await ready.put(picture)
 
-    def _decode(self, fetched: thumbnails.Fetched) -> _Decoded:
-        began = perf_counter()
-        try:
-            size = self._encoder.thumbnail_size
-            image = thumbnails.decode(fetched.data, size=size, upright=fetched.upright)
-            ready = self._encoder.prepare(image) if isinstance(self._encoder, SupportsPreparation) else image
-            return _Decoded(ready, measure(image))
-        finally:
-            self._stages["decode"] += perf_counter() - began
+            try:
+                await sources.decode(source, put)
+            except UnreadableError as exc:
+                await self._fail(source, exc, seen=seen)
 
-    async def _encode_all(self, ready: asyncio.Queue[_Ready | None], model: ThreadPoolExecutor) -> None:
+    async def _encode_all(self, ready: asyncio.Queue[Ready | None], model: ThreadPoolExecutor, size: int) -> None:
         loop = asyncio.get_running_loop()
         ended = False
         while not ended:
-            batch: list[_Ready] = []
-            while len(batch) < BATCH:
+            batch: list[Ready] = []
+            while len(batch) < size:
                 item = await ready.get()
                 if item is None:
                     ended = True
                     break
                 batch.append(item)
             if batch:
-                encoded = await loop.run_in_executor(model, self._encode, [each.decoded.picture for each in batch])
+                encoded = await loop.run_in_executor(model, self._encode, [each.picture for each in batch])
                 self._vectors.append(encoded.vectors)
                 self._records += [
-                    Record(item.md5, labels, item.decoded.measures)
+                    Record(item.md5, labels, item.measures, item.frame, item.moment)
                     for item, labels in zip(batch, encoded.labels, strict=True)
                 ]
-                self._encoded += len(batch)
-                self._advance(len(batch))
+                whole = sum(each.ends for each in batch)
+                self._encoded += whole
+                self._advance(whole)
             if len(self._records) >= FLUSH_ROWS or perf_counter() - self._flushed >= FLUSH_SECONDS:
                 await self._flush()
 
     def _encode(self, pictures: list[Any]) -> Encoded:
-        began = perf_counter()
-        try:
+        with self._stages.timed("encode", len(pictures)):
             if isinstance(self._encoder, SupportsPreparation):
                 return self._encoder.encode_prepared(pictures, top=LABELS)
             labels: list[tuple[Label, ...]] = [()] * len(pictures)
             if isinstance(self._encoder, SupportsLabels):
                 labels = self._encoder.labels(pictures, top=LABELS)
             return Encoded(self._encoder.encode_images(pictures), labels)
-        finally:
-            self._stages["encode"] += perf_counter() - began
 
     async def _flush(self) -> None:
         vectors, records = self._vectors, self._records
         self._vectors, self._records, self._flushed = [], [], perf_counter()
         if records:
-            await self._timed(
-                "store",
-                lambda: self._store.append(self._encoder.fingerprint, np.concatenate(vectors), records),
-            )
+            with self._stages.timed("store", len(records)):
+                one = self._encoder.fingerprint
+                await asyncio.to_thread(lambda: self._store.append(one, np.concatenate(vectors), records))
 
-    async def _fail(self, work: _Work, failure: ItemFailure) -> None:
-        await asyncio.to_thread(self._store.fail, self._encoder.fingerprint, work.md5, failure)
+    async def _fail(self, source: Source, exc: UnreadableError, *, seen: int) -> None:
+        """Keep why a content has no vector, or a film only its first *seen* ones."""
+        item = source.item
+        reason = f"{exc}; it is found by its first picture only" if seen else str(exc)
+        kept = failure(item, reason=reason, status=exc.status, now=self._now())
+        if seen:
+            self._partial.append((item.md5, kept))
+        else:
+            await asyncio.to_thread(self._store.fail, self._encoder.fingerprint, item.md5, kept)
         self._failed += [
-            ItemFailure(path=entry.path, reason=failure.reason, status=failure.status) for entry in work.entries
+            ItemFailure(path=each.path, reason=reason, status=kept.status, tries=kept.tries, again=kept.again)
+            for each in item.entries
         ]
         self._advance(1)
 
-    def _finish(self) -> None:
-        fingerprint = self._encoder.fingerprint
-        self._store.catalog.touch(fingerprint, datetime.now(UTC).isoformat(timespec="seconds"))
-        if self._store.catalog.uncovered(fingerprint) == 0:
-            self._store.catalog.activate(fingerprint)
-
-    async def _timed(self, stage: str, action: Callable[[], None]) -> None:
-        began = perf_counter()
-        await asyncio.to_thread(action)
-        self._stages[stage] += perf_counter() - began
+    def _finish(self, *, complete: bool) -> int:
+        """Let searches use the new vectors where they suffice; return how many dead rows were taken away."""
+        one, catalog = self._encoder.fingerprint, self._store.catalog
+        for md5, kept in self._partial:  # now, since storing pictures of a content forgets that it failed
+            self._store.fail(one, md5, kept)
+        catalog.touch(one, self._now().isoformat(timespec="seconds"))
+        if catalog.coverage(one) >= self._wishes.switch_at:
+            catalog.activate(one)
+        if not complete:
+            return 0
+        generation = next(each for each in catalog.generations() if each.fingerprint == one)
+        share = compaction.dead_share(self._store, generation)
+        if share <= compaction.DEAD_SHARE or share * self._store.watermark(one).rows < DEAD_ROWS:
+            return 0
+        return compaction.compact(self._store, generation).removed
 
     def _advance(self, count: int) -> None:
         self._done += count
@@ -289,8 +273,12 @@ async def build(
     limit: int | None = None,
     retry: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> BuildReport:
-    """Bring the vectors of *remote*'s photographs up to date.
+    """Bring the vectors of *remote*'s photographs and films up to date.
+
+    How films are looked at, and when a new encoder's vectors serve, is kept with the index
+    (:mod:`ap_remote.semantic.wishes`).
 
     Args:
         remote: whose photographs.
@@ -298,16 +286,24 @@ async def build(
         encoder: makes the vectors.
         query: only photographs that this search finds, in Amazon's syntax.
         limit: at most so many new contents, in the order of the search; the next build takes the next ones.
-        retry: try again what could not be decoded at an earlier build.
-        progress: gets photographs done and in all; called on the event loop.
+        retry: try again whatever failed at an earlier build.
+        progress: gets photographs done and in all; called on the event loop. One that
+            :class:`~ap_remote.semantic.stages.SupportsStages` gets the stages as well.
+        now: tells the time, by which what was transient is tried again.
 
     Raises:
         QuerySyntaxError: in *query*.
         EncoderError: the weights are missing or do not fit.
+        MissingExtraError: pictures of films are wanted, and what reads them is not installed.
         UnavailableError: the service stopped answering; what was done is kept.
         StoreError: the disk is full or cannot be written; what was stored before is kept.
     """
-    return await Build(remote, store, encoder, progress).run(query=query, limit=limit, retry=retry)
+    return await Build(remote, store, encoder, progress, now).run(query=query, limit=limit, retry=retry)
+
+
+async def _fetch_all(todo: Iterator[Item], sources: Sources, fetched: asyncio.Queue[Source | None]) -> None:
+    for item in todo:
+        await fetched.put(await sources.fetch(item))
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -7,6 +7,7 @@ content any more; it stays until the shards are compacted, since what was trashe
 
 from __future__ import annotations
 
+from datetime import datetime
 from secrets import randbits
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -93,20 +94,44 @@ class Catalog(Rows):
             ).fetchone()
         return int(count)
 
+    def coverage(self, fingerprint: str) -> float:
+        """Return which share of the photographs that can be encoded has a vector, 0 to 1; 1 where there are none."""
+        with self._guard() as db:
+            every, covered, lasting = db.execute(
+                "SELECT count(*), ifnull(sum(rows.md5 IS NOT NULL), 0),"
+                " ifnull(sum(rows.md5 IS NULL AND failures.md5 IS NOT NULL), 0)"
+                " FROM nodes LEFT JOIN rows ON rows.fingerprint = ?1 AND rows.md5 = nodes.md5 AND frame = 0"
+                " LEFT JOIN failures ON failures.fingerprint = ?1 AND failures.md5 = nodes.md5"
+                " AND failures.status <> 'transient'",
+                (fingerprint,),
+            ).fetchone()
+        return covered / (every - lasting) if every > lasting else 1.0
+
     def fail(self, fingerprint: str, md5: str, failure: ItemFailure) -> None:
         """Record that a content could not be encoded."""
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO failures (fingerprint, md5, status, reason, path, tries) VALUES (?, ?, ?, ?, ?, 1)"
+                "INSERT INTO failures (fingerprint, md5, status, reason, path, tries, again)"
+                " VALUES (?, ?, ?, ?, ?, 1, ?)"
                 " ON CONFLICT DO UPDATE SET status = excluded.status, reason = excluded.reason, path = excluded.path,"
-                " tries = tries + 1",
-                (fingerprint, md5, failure.status, failure.reason, failure.path),
+                " tries = tries + 1, again = excluded.again",
+                (fingerprint, md5, failure.status, failure.reason, failure.path, failure.again and f"{failure.again}"),
             )
 
     def failures(self, fingerprint: str) -> dict[str, ItemFailure]:
         """Return what could not be encoded, by md5."""
         with self._guard() as db:
             rows = db.execute(
-                "SELECT md5, path, reason, status FROM failures WHERE fingerprint = ? ORDER BY path", (fingerprint,)
+                "SELECT md5, path, reason, status, tries, again FROM failures WHERE fingerprint = ? ORDER BY path",
+                (fingerprint,),
             ).fetchall()
-        return {md5: ItemFailure(path=path, reason=reason, status=status) for md5, path, reason, status in rows}
+        return {
+            md5: ItemFailure(
+                path=path,
+                reason=reason,
+                status=status,
+                tries=tries,
+                again=datetime.fromisoformat(again) if again else None,
+            )
+            for md5, path, reason, status, tries, again in rows
+        }

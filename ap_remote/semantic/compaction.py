@@ -84,7 +84,7 @@ def _groups(store: EmbeddingStore, generation: Generation) -> Iterator[tuple[lis
     fingerprint = generation.fingerprint
     living = set(store.catalog.living_rows(fingerprint))
     by_shard: dict[int, list[int]] = {}
-    for row, shard, _ in store.catalog.places(fingerprint):
+    for row, shard, _ in store.catalog.places(fingerprint).tolist():
         by_shard.setdefault(shard, []).append(row)
     names: list[str] = []
     rows: list[int] = []

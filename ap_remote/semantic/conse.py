@@ -16,10 +16,12 @@ import numpy as np
 
 from ap_remote.errors import EncoderError
 from ap_remote.semantic.devices import pick_device
-from ap_remote.semantic.encoder import PIPELINE, Encoded
+from ap_remote.semantic.encoder import Encoded, Provenance
 from ap_remote.semantic.extras import need
+from ap_remote.semantic.inference import batch_size
 from ap_remote.semantic.minilm import DIM, SentenceEncoder, offline
-from ap_remote.semantic.weights import fingerprint, kept_array, sha256
+from ap_remote.semantic.texts import BARE, canonical
+from ap_remote.semantic.weights import digest_of, kept_array, one_sentence, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,18 +48,26 @@ class ConseEncoder:
     spec = "offline"
     dim = DIM
     thumbnail_size = THUMBNAIL
+    prompts = BARE
+    """Bare words were better than captions for every question that was tried."""
 
-    def __init__(self, *, cache: Path | None = None, device: str | None = None) -> None:
+    def __init__(self, *, cache: Path | None = None, device: str | None = None, batch: int | None = None) -> None:
         """Load nothing yet. *cache* keeps digests and the vectors of the class names."""
+        self._batch = batch
         self._cache = cache
         self._wanted = device
         self._device: str | None = None
-        self._sentences = SentenceEncoder(device=device or "cpu")
+        self._sentences = SentenceEncoder(device="cpu" if device in (None, "auto") else device)
         self._lock = Lock()
         self._network: Any = None
         self._names: list[str] = []
         self._prompts: NDArray[np.float32] = np.empty((0, DIM), dtype=np.float32)
-        self._fingerprint: str | None = None
+        self._provenance: Provenance | None = None
+
+    @property
+    def batch(self) -> int:
+        """Pictures in one pass."""
+        return self._batch or batch_size(self.device)
 
     @property
     def device(self) -> str:
@@ -67,26 +77,31 @@ class ConseEncoder:
         return self._device
 
     @property
-    def fingerprint(self) -> str:
-        """What the weights, the preprocessing and the prompts make of it.
+    def provenance(self) -> Provenance:
+        """What weights, preprocessing and the captions of the class names are.
 
         Raises:
             MissingExtraError: a package with weights is not installed.
             EncoderError: it is, but without its weights.
         """
-        if self._fingerprint is None:
-            self._fingerprint = fingerprint(
-                {
-                    "pipeline": PIPELINE,
-                    "model": MODEL,
+        if self._provenance is None:
+            sentences, vocabulary = SentenceEncoder.files()
+            self._provenance = Provenance(
+                weights={
                     "network": sha256(_network_file(), cache=self._cache),
-                    "sentences": [sha256(file, cache=self._cache) for file in SentenceEncoder.files()],
-                    "input": [SIDE, "squash", "bicubic", MEAN, SCALE],
-                    "thumbnail": THUMBNAIL,
-                    "classes": [TOP, "sqrt", PROMPT],
+                    "sentences": sha256(sentences, cache=self._cache),
                 },
+                model={"network": MODEL, "classes": TOP, "weighting": "sqrt", "caption": PROMPT},
+                preprocess={"side": SIDE, "resize": "squash", "filter": "bicubic", "mean": MEAN, "std": SCALE},
+                tokenizer=f"sha256 {sha256(vocabulary, cache=self._cache)}",
+                thumbnail=THUMBNAIL,
             )
-        return self._fingerprint
+        return self._provenance
+
+    @property
+    def fingerprint(self) -> str:
+        """The digest of :attr:`provenance`. Raises as that."""
+        return digest_of(self.provenance)
 
     def load(self) -> None:
         """Read the network and the vectors of the class names."""
@@ -139,7 +154,9 @@ class ConseEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the sentence vectors of the bare words."""
-        return self._sentences.encode(texts) if texts else np.empty((0, DIM), dtype=np.float32)
+        if not texts:
+            return np.empty((0, DIM), dtype=np.float32)
+        return self._sentences.encode([canonical(text) for text in texts])
 
     def _probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         torch = need("torch")
@@ -172,7 +189,7 @@ def load_network(*, device: str) -> Any:
     try:
         weights = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as exc:  # torch raises whatever a damaged archive provokes
-        message = f"the image encoder's weights in {file} cannot be read: {exc}"
+        message = f"the image encoder's weights in {file} cannot be read: {one_sentence(exc)}"
         raise EncoderError(message) from exc
     network.load_state_dict(fit(weights, network.state_dict(), source=str(file)))
     return network.eval().to(device).to(memory_format=torch.channels_last)

@@ -6,7 +6,9 @@ its *fingerprint* which weights, preprocessing and prompts it is made of.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, runtime_checkable
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,25 @@ PIPELINE: Final = 2
 
 Since 2 perceptual hashes and sharpness are kept beside each vector.
 """
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides what a photograph's vector is; its digest is the fingerprint.
+
+    Kept in ``meta.json``. Device and number format of a pass are not in it: they change a vector by less than its
+    storage as fp16 does, or by little more, and an index made on a card is searched on a processor.
+    """
+
+    pipeline: int = PIPELINE
+    weights: dict[str, str]
+    """SHA-256 of each file, by what it is for: ``model``, ``sentences`` …"""
+    model: dict[str, Any]
+    """The configuration that the network is built from, without what does not change a vector."""
+    preprocess: dict[str, Any]
+    """Mean, standard deviation, interpolation and manner of resizing."""
+    tokenizer: str
+    thumbnail: int
+    """Pixels wanted on a photograph's longer side."""
 
 
 class Encoded(NamedTuple):
@@ -52,7 +73,7 @@ class Encoder(Protocol):
 
     @property
     def device(self) -> str:
-        """Where it computes: ``cpu``, ``cuda``."""
+        """Where it computes: ``cpu``, ``cuda``, ``mps``."""
         ...
 
     @property
@@ -102,4 +123,24 @@ class SupportsPreparation(Protocol):
 
     def encode_prepared(self, batch: Sequence[NDArray[np.float32]], *, top: int = 0) -> Encoded:
         """Encode what :meth:`prepare` made; the *top* labels of each come along where there is a classifier."""
+        ...
+
+
+@runtime_checkable
+class SupportsProvenance(Protocol):
+    """What the fingerprint is made of can be written down."""
+
+    @property
+    def provenance(self) -> Provenance:
+        """What :attr:`Encoder.fingerprint` is the digest of. Raises as :meth:`Encoder.load`."""
+        ...
+
+
+@runtime_checkable
+class SupportsBatch(Protocol):
+    """There is a number of pictures for which a pass is best."""
+
+    @property
+    def batch(self) -> int:
+        """Pictures in one pass."""
         ...

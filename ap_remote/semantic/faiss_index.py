@@ -1,13 +1,11 @@
-"""The FAISS index: exact, half precision, and a cache.
+"""The FAISS index: a cache of the store, in the tier that fits its size.
 
-``index/<fingerprint>/index.faiss`` is rebuilt from the store whenever its manifest does not match (fingerprint,
-watermark, count, FAISS version, checksum). FAISS reads files with native code, so only a file whose checksum we wrote
-is ever handed to it.
+What the cache holds is made anew from the store whenever its manifest does not match (fingerprint, FAISS version,
+checksum); where just some rows came or went, those are added and removed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from functools import cache
@@ -17,9 +15,11 @@ import msgspec
 import numpy as np
 
 from ap_remote.errors import StoreError
-from ap_remote.semantic.depot import write_file
+from ap_remote.semantic import index_cache, tiers
 from ap_remote.semantic.extras import need
-from ap_remote.semantic.vectors import NOBODY, Neighbours, empty, members
+from ap_remote.semantic.index_cache import Manifest
+from ap_remote.semantic.tiers import Tier
+from ap_remote.semantic.vectors import NOBODY, Held, Neighbours, empty, members, nearest, rescored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,51 +28,62 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ap_remote.semantic.rows import Watermark
+    from ap_remote.semantic.vectors import Stored
 
-FACTORY: Final = "IDMap2,SQfp16"
-"""Exact inner product over fp16 rows: half the memory and time of fp32 at a recall of .999."""
+    Source = Callable[[], Stored | tuple[NDArray[np.int64], NDArray[np.float16]]]
 
-_BATCH: Final = 65_536
+FEW_ROWS: Final = 20_000
+"""So many allowed rows are scored one by one, rather than looked for in an index that looks at a part of all."""
+OVERFETCH: Final = {"ivf-sq8": 4, "ivf-pq": 10, "gpu": 4}
+"""How many candidates are scored again for each neighbour, where an index keeps less than the store's fp16 rows."""
+CARD_K: Final = 2048
+"""FAISS finds no more neighbours at once on a card."""
+CHANGED_SHARE: Final = 0.2
+"""Where more of the rows came or went, an index is made anew rather than mended."""
+GROWN: Final = 2
+"""So many times its rows an index may grow before its cells are made anew."""
+_EXACT: Final = Tier(name="exact")
+_WIDER: Final = 4
 _log = logging.getLogger(__name__)
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a cached index was built from."""
-
-    factory: str
-    faiss: str
-    fingerprint: str
-    dim: int
-    count: int
-    changes: int
-    sha256: str = ""
-
-
 class FaissIndex:
-    """Exact search by FAISS; filters are bitmaps applied inside the scan."""
+    """Search by FAISS. Filters are bitmaps applied inside the scan; what FAISS could miss is scored from the store."""
 
-    def __init__(self, index: Any) -> None:
-        """Serve a FAISS ``IDMap2`` whose ids are row numbers."""
+    def __init__(
+        self, index: Any, rows: NDArray[np.int64], *, tier: Tier = _EXACT, stored: Stored | None = None, few: int = 0
+    ) -> None:
+        """Serve a FAISS index whose ids are row numbers.
+
+        Args:
+            index: FAISS's.
+            rows: the numbers of all rows.
+            tier: what kind of index it is.
+            stored: the vectors themselves, which every tier but the exact one needs.
+            few: so many allowed rows are scored from *stored*; :data:`FEW_ROWS` by default.
+        """
+        _survive_forks()
+        self.tier = tier
         self._index = index
         self._faiss = need("faiss")
-        _survive_forks()
-        ids = self._faiss.vector_to_array(index.id_map)
-        self._span = int(ids.max()) + 1 if len(ids) else 0
+        self._stored = stored
+        self._few = few or FEW_ROWS
+        self._size = len(rows)
+        self._span = int(rows.max()) + 1 if len(rows) else 0
 
     @classmethod
-    def build(cls, rows: NDArray[np.int64], vectors: NDArray[np.float16], *, dim: int) -> FaissIndex:
+    def build(
+        cls, rows: NDArray[np.int64], vectors: NDArray[np.float16], *, dim: int, tier: Tier = _EXACT, few: int = 0
+    ) -> FaissIndex:
         """Return an index over *vectors* ``[n, dim]`` under the numbers *rows*, which must be distinct."""
-        faiss = need("faiss")
-        index = faiss.index_factory(dim, FACTORY, faiss.METRIC_INNER_PRODUCT)
-        for start in range(0, len(rows), _BATCH):
-            part = slice(start, start + _BATCH)
-            index.add_with_ids(np.ascontiguousarray(vectors[part], dtype=np.float32), rows[part])
-        return cls(index)
+        held = Held(rows, vectors)
+        tier = tier if len(rows) else _EXACT
+        return cls(tiers.made(tier, held, dim), held.rows, tier=tier, stored=held, few=few)
 
     @property
     def size(self) -> int:
         """How many vectors there are."""
-        return int(self._index.ntotal)
+        return self._size
 
     @property
     def span(self) -> int:
@@ -80,31 +91,99 @@ class FaissIndex:
         return self._span
 
     def search(self, queries: NDArray[np.float32], k: int, *, allowed: NDArray[np.bool_] | None = None) -> Neighbours:
-        """Return the *k* nearest rows of each query; see :class:`~ap_remote.semantic.vectors.VectorIndex`."""
-        found = min(k, self.size)
+        """Return the *k* nearest rows of each query; see :class:`~ap_remote.semantic.vectors.VectorIndex`.
+
+        In a tier that looks at a part of the rows a neighbour may be missed, but never a place left empty while a row
+        is allowed, and never a row returned that is not.
+        """
+        found = min(k, self._size)
         if found == 0:
             return empty(len(queries), k)
-        if allowed is None:
-            scores, rows = self._index.search(queries, found)
-            if found == k:
-                return Neighbours(rows, scores)
+        if self.tier.name == "exact":
+            near = self._scan(queries, found, allowed)
+        elif self.tier.name == "gpu":
+            near = self._on_card(queries, found, allowed)
         else:
-            scores, rows = self._filtered(queries, found, allowed)
-        answer = empty(len(queries), k)
-        real = rows != NOBODY
-        answer.rows[:, :found][real] = rows[real]
-        answer.scores[:, :found][real] = scores[real]
-        return answer
+            near = self._approximate(queries, found, allowed)
+        return near if found == k else _padded(near, k)
 
-    def _filtered(self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_]) -> tuple[Any, Any]:
-        bitmap = np.packbits(allowed, bitorder="little")
-        chosen = self._faiss.IDSelectorBitmap(bitmap)
-        scores, rows = self._index.search(queries, k, params=self._faiss.SearchParameters(sel=chosen))
-        if not members(rows[rows != NOBODY], allowed).all():
-            # Some builds of FAISS take a filter and drop it without a word; a wrong photograph is worse than none.
+    def _scan(self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None) -> Neighbours:
+        if allowed is None:
+            scores, rows = self._index.search(queries, k)
+            return Neighbours(rows, scores)
+        if not tiers.filters_hold() and self._stored is not None:
+            return nearest(self._stored, queries, k, allowed=allowed)
+        params = self._faiss.SearchParameters(sel=self._selector(allowed))
+        scores, rows = self._index.search(queries, k, params=params)
+        nobody = rows == NOBODY
+        if not members(rows[~nobody], allowed).all():
+            if self._stored is not None:
+                return nearest(self._stored, queries, k, allowed=allowed)
+            # A wrong photograph is worse than none.
             message = "this build of FAISS ignores filters; install faiss-cpu, or faiss-gpu-cuvs"
             raise StoreError(message)
-        return scores, rows
+        scores[nobody] = -np.inf
+        return Neighbours(rows, scores)
+
+    def _approximate(self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None) -> Neighbours:
+        stored = self._vectors()
+        count = self._size if allowed is None else int(members(stored.rows, allowed).sum())
+        want = min(count, k * OVERFETCH.get(self.tier.name, 1))
+        if count <= self._few or want > count // 8 or (allowed is not None and not tiers.filters_hold()):
+            return nearest(stored, queries, k, allowed=allowed)
+        selector = None if allowed is None else self._selector(allowed)
+        most = self._most()
+        effort = max(1, self.tier.effort) * self._size // count
+        while effort <= most:
+            scores, rows = self._index.search(queries, want, params=self._params(max(effort, want), effort, selector))
+            real = rows != NOBODY
+            if allowed is not None and not members(rows[real], allowed).all():
+                break
+            if real.all():
+                if self.tier.name in OVERFETCH:
+                    return rescored(stored, queries, rows, k)
+                return Neighbours(rows, scores)
+            effort = most if effort < most < effort * _WIDER else effort * _WIDER
+        return nearest(stored, queries, k, allowed=allowed)
+
+    def _on_card(self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None) -> Neighbours:
+        """Compare with every row and take out who is not allowed; FAISS's filters on cards are not to be trusted."""
+        stored = self._vectors()
+        count = self._size if allowed is None else int(members(stored.rows, allowed).sum())
+        needed = min(k, count)
+        want = needed * OVERFETCH["gpu"] * self._size // max(1, count)
+        while count > self._few and needed < CARD_K and want <= CARD_K:
+            _, positions = self._index.search(queries, min(want, self._size))
+            rows = np.where(positions >= 0, stored.rows[positions], NOBODY)
+            if allowed is not None:
+                rows[~members(rows.ravel(), allowed).reshape(rows.shape)] = NOBODY
+            if ((rows != NOBODY).sum(axis=1) >= needed).all():
+                return rescored(stored, queries, rows, k)
+            want *= 2
+        return nearest(stored, queries, k, allowed=allowed)
+
+    def _vectors(self) -> Stored:
+        assert self._stored is not None  # noqa: S101 - whoever makes one of these tiers hands them in
+        return self._stored
+
+    def _selector(self, allowed: NDArray[np.bool_]) -> Any:
+        return self._faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+
+    def _params(self, candidates: int, effort: int, selector: Any) -> Any:
+        if self.tier.name == "hnsw":
+            return self._faiss.SearchParametersHNSW(efSearch=candidates, sel=selector)
+        return self._faiss.SearchParametersIVF(nprobe=effort, sel=selector)
+
+    def _most(self) -> int:
+        """Return the effort beyond which a scan is as good: all cells, or a quarter of a graph."""
+        return self._size // 4 if self.tier.name == "hnsw" else int(self._index.nlist)
+
+
+def _padded(near: Neighbours, k: int) -> Neighbours:
+    answer = empty(len(near.rows), k)
+    answer.rows[:, : near.rows.shape[1]] = near.rows
+    answer.scores[:, : near.rows.shape[1]] = near.scores
+    return answer
 
 
 @cache
@@ -115,65 +194,95 @@ def _survive_forks() -> None:
 
 
 def open_index(
-    folder: Path,
-    *,
-    fingerprint: str,
-    dim: int,
-    watermark: Watermark,
-    load: Callable[[], tuple[NDArray[np.int64], NDArray[np.float16]]],
+    folder: Path, *, fingerprint: str, dim: int, watermark: Watermark, load: Source, tier: str | None = None
 ) -> FaissIndex:
-    """Return the cached index if it matches the store, else build it anew and cache it.
+    """Return the cached index if it matches the store, else one made from it or anew, and cache that.
 
     Args:
         folder: where the cache is.
         fingerprint: whose vectors are wanted.
         dim: their length.
         watermark: the state of the store that the index must show.
-        load: reads all rows and vectors from the store; called only when the cache cannot be used.
+        load: returns the vectors of the store; called when the cache cannot be used alone.
+        tier: what a person chose of :data:`~ap_remote.semantic.tiers.NAMES`; by default what was measured on this
+            machine decides, or else how many rows there are.
+
+    Raises:
+        ConfigError: there is no such tier, or no card for it.
+        CorruptStoreError: a shard is missing or damaged.
     """
-    faiss = need("faiss")
+    choice = index_cache.read_choice(folder)
+    few = 0 if choice is None else choice.few_rows
+    chosen = tiers.pick(watermark.rows, dim, wanted=tier, choice=choice)
+    if chosen.name == "gpu":  # the store itself is what would be cached
+        stored = _stored(load)
+        return FaissIndex(tiers.made(chosen, stored, dim), stored.rows, tier=chosen, stored=stored, few=few)
     wanted = Manifest(
-        factory=FACTORY,
-        faiss=faiss.__version__,
+        tier=chosen.name,
+        factory=tiers.factory(chosen, watermark.rows, dim),
+        faiss=need("faiss").__version__,
         fingerprint=fingerprint,
         dim=dim,
         count=watermark.rows,
         changes=watermark.changes,
+        trained=watermark.rows,
     )
-    cached = _cached(folder, wanted)
+    found = index_cache.read(folder)
+    cached = index_cache.load(folder, found, mapped=True) if found is not None and found.shows(wanted) else None
     if cached is not None:
-        return FaissIndex(cached)
-    rows, vectors = load()
-    built = FaissIndex.build(rows, vectors, dim=dim)
-    _keep(folder, wanted, built)
-    return built
+        if chosen.name == "exact" and tiers.filters_hold():
+            return FaissIndex(cached, need("faiss").vector_to_array(cached.id_map), tier=chosen)
+        stored = _stored(load)
+        return FaissIndex(cached, stored.rows, tier=chosen, stored=stored, few=few)
+    stored = _stored(load)
+    index = _renewed(folder, found, wanted, chosen, stored)
+    alone = chosen.name == "exact" and tiers.filters_hold()
+    return FaissIndex(index, stored.rows, tier=chosen, stored=None if alone else stored, few=few)
 
 
-def _cached(folder: Path, wanted: Manifest) -> Any | None:
-    faiss = need("faiss")
-    try:
-        manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
-        if msgspec.structs.replace(manifest, sha256="") != wanted:
-            return None
-        body = (folder / "index.faiss").read_bytes()
-    except FileNotFoundError:
+def _renewed(folder: Path, found: Manifest | None, wanted: Manifest, tier: Tier, stored: Stored) -> Any:
+    """Return an index over *stored* that is kept in *folder*, made from the one there if that is less work."""
+    keys = stored.keys()
+    index = None
+    if found is not None and found.grows_to(wanted) and wanted.count <= GROWN * found.trained:
+        index = _mended(folder, found, stored, keys)
+    if index is None:
+        index = tiers.made(tier, stored, wanted.dim)
+    else:
+        assert found is not None  # noqa: S101 - what was mended was found
+        wanted = msgspec.structs.replace(wanted, trained=found.trained, factory=found.factory)
+    if not index_cache.keep(folder, wanted, index, stored.rows, keys):
+        return index
+    return index_cache.opened(folder, mapped=True)  # from here on the system's cache holds the rows
+
+
+def _mended(folder: Path, found: Manifest, stored: Stored, keys: NDArray[np.uint64]) -> Any | None:
+    """Return the cached index with what came and without what went; ``None`` where a new one is better."""
+    table = index_cache.contents(folder, found)
+    if table is None or not table.shape[1] or not len(stored.rows):
         return None
-    except (OSError, msgspec.DecodeError) as exc:
-        _log.warning("the cached index in %s cannot be read and is made anew: %s", folder, exc)
+    rows, before = stored.rows, table[0].astype(np.int64)
+    places = np.minimum(np.searchsorted(rows, before), len(rows) - 1)
+    same = (rows[places] == before) & (keys[places] == table[1])
+    gone = before[~same]
+    fresh = np.ones(len(rows), dtype=np.bool_)
+    fresh[places[same]] = False
+    come = np.flatnonzero(fresh)
+    if len(gone) + len(come) > CHANGED_SHARE * len(before) or (len(gone) and found.tier == "hnsw"):
+        return None  # from a graph nothing can be taken away
+    index = index_cache.load(folder, found, mapped=False)
+    if index is None:
         return None
-    if hashlib.sha256(body).hexdigest() != manifest.sha256:
-        _log.warning("the cached index in %s is damaged and is made anew", folder)
-        (folder / "index.faiss").unlink(missing_ok=True)
+    if len(gone):
+        index.remove_ids(gone)
+    tiers.add(index, stored, come)
+    if int(index.ntotal) != len(rows):
+        _log.warning("the cached index in %s does not hold what was said of it and is made anew", folder)
         return None
-    return faiss.deserialize_index(np.frombuffer(body, dtype=np.uint8))
+    _log.debug("added %d and removed %d rows of the index in %s", len(come), len(gone), folder)
+    return index
 
 
-def _keep(folder: Path, wanted: Manifest, built: FaissIndex) -> None:
-    body = need("faiss").serialize_index(built._index).tobytes()  # noqa: SLF001 - the same module
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_file(folder / "index.faiss", body)
-        manifest = msgspec.structs.replace(wanted, sha256=hashlib.sha256(body).hexdigest())
-        write_file(folder / "manifest.json", msgspec.json.encode(manifest))
-    except (OSError, StoreError) as exc:
-        _log.warning("the index is used but not cached: %s", exc)
+def _stored(load: Source) -> Stored:
+    found = load()
+    return Held(*found) if isinstance(found, tuple) else found

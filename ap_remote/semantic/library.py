@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import anyio
 
-from ap_remote.errors import ConfigError, EncoderError, NotFoundError, StoreError
+from ap_remote.errors import ConfigError, StoreError
 from ap_remote.model import NodeId
-from ap_remote.semantic import answers
-from ap_remote.semantic.encoder import Encoder
+from ap_remote.semantic import question
+from ap_remote.semantic.chosen import Chosen
 from ap_remote.semantic.extras import need
-from ap_remote.semantic.registry import load_encoder
-from ap_remote.semantic.results import Hit, IndexStatus, Label
+from ap_remote.semantic.results import Answer, Hit, IndexStatus, Label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,18 +24,20 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ap_remote.model import Entry
     from ap_remote.remote.base import Remote
+    from ap_remote.semantic.asking import Asked, Begun, Means
+    from ap_remote.semantic.calibration import Calibration
+    from ap_remote.semantic.candidates import Negatives
     from ap_remote.semantic.catalog import Generation
-    from ap_remote.semantic.faiss_index import FaissIndex
+    from ap_remote.semantic.duplicates import Duplicates
+    from ap_remote.semantic.encoder import Encoder
+    from ap_remote.semantic.question import Example, Wish
     from ap_remote.semantic.reader import Reader
     from ap_remote.semantic.results import BuildReport
-    from ap_remote.semantic.shards import Record
+    from ap_remote.semantic.serving import Serving
     from ap_remote.semantic.store import EmbeddingStore
 
-_OVERFETCH = 2
-_SPARE = 8
-_GROWTH = 4
+Like = Path | bytes | NodeId
 
 
 class VectorTable(NamedTuple):
@@ -50,28 +52,30 @@ class VectorTable(NamedTuple):
     """For each row of *vectors* what the classifier saw."""
 
 
-class _Serving(NamedTuple):
-    generation: Generation
-    changes: int
-    vectors: FaissIndex
-
-
 class SemanticIndex:
     """Photographs by meaning. Nothing is loaded before it is needed; blocking work runs in threads."""
 
-    def __init__(self, folder: Path, encoder: str | Encoder = "offline") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        encoder: str | Encoder | None = None,
+        *,
+        device: str | None = None,
+        compiled: bool = False,
+    ) -> None:
         """Use the index in *folder*, which a build makes where there is none.
 
         Args:
             folder: keeps catalogue, vectors, index and what encoders keep.
-            encoder: an encoder, or what :func:`~ap_remote.semantic.registry.load_encoder` takes.
+            encoder: an encoder, or what :func:`~ap_remote.semantic.registry.load_encoder` takes; by default the one
+                that the index was built with, and ``offline`` for the first build.
+            device: where the encoder computes, as ``load_encoder`` takes it.
+            compiled: let ``torch.compile`` translate the encoder.
         """
         self.folder = folder
-        self._wanted = encoder
-        self._encoder: Encoder | None = None if isinstance(encoder, str) else encoder
-        self._serving: _Serving | None = None
+        self._chosen = Chosen(folder, encoder, device=device, compiled=compiled)
+        self._serving: Serving | None = None
         self._reader: Reader | None = None
-        self._texts: dict[str, Any] = {}
         self._lock = Lock()
 
     async def build(
@@ -131,42 +135,119 @@ class SemanticIndex:
         remote: Remote,
         *,
         text: str | None = None,
-        like: Path | bytes | NodeId | None = None,
+        like: Like | Example | Sequence[Example] | None = None,
         query: str = "",
         limit: int = 20,
-        min_score: float | None = None,
+        min_score: float | Literal["auto"] | None = None,
     ) -> list[Hit]:
-        """Return the photographs nearest to a text, a picture, or both together, best first.
+        """Return the photographs nearest to a question, best first; see :meth:`ask`, which also says why and pages.
 
-        Photographs with the same bytes are one hit. What is gone, trashed, hidden or overwritten since the build is
-        left out. *query* is applied before the vectors are compared: the answer is that of an exact search among the
-        photographs that it finds.
+        Photographs with the same bytes are one hit; nothing else is collapsed.
+        """
+        found = await self.ask(remote, text=text, like=like, query=query, limit=limit, min_score=min_score)
+        return list(found.hits)
+
+    async def ask(
+        self,
+        remote: Remote,
+        *,
+        text: str | None = None,
+        like: Like | Example | Sequence[Example] | None = None,
+        query: str = "",
+        limit: int = 20,
+        min_score: float | Literal["auto"] | None = None,
+        confidence: float | None = None,
+        negatives: Negatives = "score",
+        collapse: bool = False,
+        variety: float = 0.0,
+        cursor: str = "",
+    ) -> Answer:
+        """Return the photographs nearest to texts, pictures, or both together, best first, and what is to be said.
+
+        What is gone, trashed, hidden or overwritten since the build is left out. *query* is applied before the vectors
+        are compared: the answer is that of an exact search among the photographs that it finds. Of a video its nearest
+        frame stands for all.
 
         Args:
             remote: the remote that the index was built over.
-            text: what the photograph shows, in plain words.
-            like: a local file, the bytes of a picture, or a photograph of the remote (which is not among the hits).
-            query: a filter in Amazon's search syntax.
+            text: what the photograph shows, in plain words; the grammar is that of
+                :mod:`ap_remote.semantic.question`.
+            like: a local file, the bytes of a picture, or a photograph of the remote (which is not among the hits);
+                or several of them with weights.
+            query: a filter in Amazon's search syntax; answered offline where the node cache is complete.
             limit: at most so many hits.
-            min_score: leave out hits with a lower cosine.
+            min_score: leave out hits with a lower score. ``"auto"`` leaves out what does not stand out, by a
+                calibration where there is one for this question.
+            confidence: leave out what is less probable; without a calibration it means ``"auto"``.
+            negatives: whether what is unwanted lowers scores, or is subtracted from the question.
+            collapse: let pictures that are one encoded anew, and the frames of a burst, be one hit.
+            variety: 0 to 1, how much hits should differ from each other; such an answer has one page.
+            cursor: of the page before. Pages stay in order through new builds; what a build put before is not shown,
+                and the note says so.
 
         Raises:
-            ConfigError: neither *text* nor *like*.
+            ConfigError: nothing wanted is asked for, or an argument is none.
             StoreError: nothing is built yet.
             EncoderError: the index was built with another encoder, or *like* is no picture.
-            QuerySyntaxError: in *query*.
+            QuerySyntaxError: in *text* or *query*.
+            LimitError: *text* is too long.
         """
-        if like is None and not (text and text.strip()):
-            message = "a search by meaning needs a text, or a picture to be like"
-            raise ConfigError(message)
+        wish = question.wish(text, like)
+        _check(min_score, confidence, variety, cursor)
         need("numpy")
         if limit <= 0:
-            return []
-        serving, encoded = await asyncio.to_thread(self._begin, text)
+            return Answer(hits=(), note="no hits were asked for")
+        from ap_remote.semantic import answers, asking
+        from ap_remote.semantic.calibration import Cut
+
+        pictures = await asking.pictures(remote, wish, self._load, self._known) if wish.examples else []
         found = await answers.by_md5(remote, query) if query else None
-        vector, own = await self._vector(remote, serving, encoded, like)
-        question = answers.Question(vector, answers.wanted(text, like), query, found, own)
-        return await self._collect(remote, serving, question, limit, min_score)
+        wide = limit * answers.POOL if variety else limit
+        candidates, first, kept = await asyncio.to_thread(
+            self._begin, asking.Asked(wish, pictures, query, found, negatives, wide)
+        )
+        cut = Cut(
+            lowest=min_score if isinstance(min_score, (int, float)) else None,
+            auto=min_score == "auto" or confidence is not None,
+            confidence=confidence,
+            calibration=kept,
+            photographs=candidates.serving.vectors.size,
+        )
+        asked = answers.digest(candidates.serving.generation.fingerprint, wish, query, negatives, cut.lowest, collapse)
+        after = answers.opened(cursor, asked)
+        wanted = answers.Wanted(limit, cut, collapse, variety, after, asked)
+        return await answers.collect(candidates, first, remote, wanted, self._store)
+
+    async def calibrate(
+        self, text: str, *, yes: Sequence[str], no: Sequence[str], precision: float = 0.9
+    ) -> Calibration:
+        """Learn from marked photographs how sure an answer to *text* is, keep that, and return it.
+
+        Args:
+            text: the question; later ones of the same terms use what was learned.
+            yes: ids of photographs that are it: marked by a person, or found by ``things:(…)``.
+            no: ids of photographs that are not.
+            precision: which share of what ``min_score="auto"`` leaves should be right.
+
+        Raises:
+            ConfigError: too few of the photographs are in the index.
+            MissingExtraError: scikit-learn is not installed.
+        """
+        need("numpy")
+        return await asyncio.to_thread(self._calibrate, question.wish(text, None), yes, no, precision)
+
+    async def duplicates(self, remote: Remote, *, query: str = "", kinds: Sequence[str] = ()) -> Duplicates:
+        """Return photographs that are one; see :func:`ap_remote.semantic.duplicates.find`.
+
+        Raises:
+            StoreError: nothing is built yet.
+            LimitError: too many pairs are near.
+        """
+        need("numpy")
+        from ap_remote.semantic import duplicates
+
+        serving = await asyncio.to_thread(self._serve)
+        return await duplicates.find(remote, serving, self._store, query=query, kinds=kinds)
 
     async def table(self) -> VectorTable:
         """Return every indexed photograph with its vector and labels.
@@ -182,17 +263,27 @@ class SemanticIndex:
         encoder = await asyncio.to_thread(self._load)
         return await asyncio.to_thread(encoder.encode_texts, texts)
 
+    async def encoder(self) -> Encoder:
+        """Return the encoder, found but not read. Raises as :func:`~ap_remote.semantic.registry.load_encoder`."""
+        return await asyncio.to_thread(self._load)
+
+    def check(self) -> None:
+        """Make sure that the index can be asked, and was built with this encoder.
+
+        Raises:
+            StoreError: nothing is built yet.
+            EncoderError: it was built with another, or its files were exchanged.
+        """
+        need("numpy")
+        self._generation(self._store())
+
     def close(self) -> None:
         """Let go of the files; the next question opens them again. Without it they stay open."""
         if self._reader is not None:
             self._reader.close()
 
     def _load(self) -> Encoder:
-        with self._lock:
-            if self._encoder is None:
-                assert isinstance(self._wanted, str)  # noqa: S101 - an encoder that was handed in is kept at once
-                self._encoder = load_encoder(self._wanted, cache=self.folder / "encoders")
-            return self._encoder
+        return self._chosen.encoder()
 
     def _store(self) -> EmbeddingStore:
         """Return the store, open for reading; it stays open."""
@@ -202,11 +293,6 @@ class SemanticIndex:
             self._reader = Reader(self.folder)
         return self._reader.store()
 
-    def _begin(self, text: str | None) -> tuple[_Serving, NDArray[np.float32] | None]:
-        """Return what a search needs before it can ask: in one go, since each change of thread costs time."""
-        serving = self._serve()
-        return serving, self._text(text.strip()) if text and text.strip() else None
-
     def _generation(self, store: EmbeddingStore) -> Generation:
         active = store.active()
         if active is None or store.catalog.is_empty(active.fingerprint):
@@ -214,18 +300,13 @@ class SemanticIndex:
             why = "the last build found no photographs that can be indexed; when there are some, " if built else ""
             message = f"the index in {self.folder} is empty: {why}run `ap index build`"
             raise StoreError(message)
-        encoder = self._load()
-        if encoder.fingerprint != active.fingerprint:
-            message = (
-                f"the index was built with the encoder {active.encoder!r} ({active.fingerprint}), not with "
-                f"{encoder.spec!r} ({encoder.fingerprint}); name that encoder, or run `ap index build` with this one"
-            )
-            raise EncoderError(message)
+        self._chosen.check(store, active)
         return active
 
-    def _serve(self) -> _Serving:
+    def _serve(self) -> Serving:
         """Return the index in memory, loaded anew when the store has changed."""
         from ap_remote.semantic.faiss_index import open_index
+        from ap_remote.semantic.serving import Serving
 
         store = self._store()
         generation = self._generation(store)
@@ -234,126 +315,47 @@ class SemanticIndex:
             serving = self._serving
             if serving is not None and (serving.generation, serving.changes) == (generation, changes):
                 return serving
-            watermark = store.watermark(generation.fingerprint)
+            watermark, stored = store.watermark(generation.fingerprint), store.stored(generation)
             index = open_index(
                 store.index_folder(generation.fingerprint),
                 fingerprint=generation.fingerprint,
                 dim=generation.dim,
                 watermark=watermark,
-                load=lambda: store.vectors(generation),
+                load=lambda: stored,
             )
-            self._serving = _Serving(generation, watermark.changes, index)
+            self._serving = Serving(generation, watermark.changes, index, stored)
             return self._serving
 
-    async def _vector(
-        self, remote: Remote, serving: _Serving, encoded: NDArray[np.float32] | None, like: Path | bytes | NodeId | None
-    ) -> tuple[NDArray[np.float32], int | None]:
-        """Return the query's vector ``[1, dim]`` and, for a photograph of the remote, its own row."""
-        import numpy as np
-
-        parts = [] if encoded is None else [encoded]
-        own = None
-        if isinstance(like, NodeId):
-            entry = await remote.stat(like)
-            stored, own = await asyncio.to_thread(self._stored, serving, entry)
-            parts.append(await self._fetched(remote, entry) if stored is None else stored)
-        elif like is not None:
-            parts.append(await asyncio.to_thread(self._picture, like))
-        total = np.sum(parts, axis=0, dtype=np.float32)
-        length = float(np.linalg.norm(total))
-        return (total / length if length else total).reshape(1, -1), own
-
-    def _text(self, text: str) -> NDArray[np.float32]:
-        known: NDArray[np.float32] | None = self._texts.get(text)
-        if known is None:
-            known = self._load().encode_texts([text])[0]
-            if len(self._texts) >= 256:  # noqa: PLR2004 - a session's questions; the oldest makes room
-                self._texts.pop(next(iter(self._texts)))
-            self._texts[text] = known
-        return known
-
-    def _stored(self, serving: _Serving, entry: Entry) -> tuple[NDArray[np.float32] | None, int | None]:
-        if entry.md5 is None:
-            return None, None
+    def _known(self, md5s: Sequence[str]) -> set[str]:
+        """Return which contents have a vector that a search may use."""
         store = self._store()
-        row = store.catalog.rows_of(serving.generation.fingerprint, [entry.md5]).get(entry.md5)
-        return (None, None) if row is None else (store.vector(serving.generation, row), row)
+        return set(store.catalog.rows_of(self._generation(store).fingerprint, md5s))
 
-    async def _fetched(self, remote: Remote, entry: Entry) -> NDArray[np.float32]:
-        from ap_remote.semantic import thumbnails
+    def _means(self) -> Means:
+        from ap_remote.semantic.asking import Means
 
-        fetched = await thumbnails.fetch(remote, entry, size=self._load().thumbnail_size)
-        if fetched.status != "ok":
-            message = f"{entry.path!r} cannot be searched by: {fetched.reason}"
-            raise EncoderError(message)
-        return await asyncio.to_thread(self._picture, fetched.data, upright=fetched.upright)
+        return Means(self._serve(), self._store(), self._load(), self._chosen.texts)
 
-    def _picture(self, source: Path | bytes, *, upright: bool = False) -> NDArray[np.float32]:
-        from ap_remote.semantic import thumbnails
+    def _begin(self, asked: Asked) -> Begun:
+        from ap_remote.semantic import asking
 
-        if isinstance(source, Path):
-            try:
-                data = source.read_bytes()
-            except FileNotFoundError as exc:
-                raise NotFoundError(str(source)) from exc
-            except OSError as exc:
-                message = f"cannot read {source}: {exc.strerror or exc}"
-                raise StoreError(message) from exc
-        else:
-            data = source
-        encoder = self._load()
-        try:
-            image = thumbnails.decode(data, size=encoder.thumbnail_size, upright=upright)
-        except thumbnails.UnreadableError as exc:
-            name = f"{source}" if isinstance(source, Path) else "the picture to search by"
-            message = f"{name} cannot be searched by: {exc}"
-            raise EncoderError(message) from exc
-        vector: NDArray[np.float32] = encoder.encode_images([image])[0]
-        return vector
+        means = self._means()
+        return asking.begin(asked, means, self._marks_file(means.serving))
 
-    async def _collect(
-        self, remote: Remote, serving: _Serving, question: answers.Question, limit: int, min_score: float | None
-    ) -> list[Hit]:
-        """Take neighbours until there are enough that still live, or none is left."""
-        found = question.found
-        allowed = None if found is None else await asyncio.to_thread(self._mask, serving, found)
-        hits: list[Hit] = []
-        seen, k = 0, min(limit * _OVERFETCH + _SPARE, serving.vectors.size)
-        while True:
-            pairs, owners = await asyncio.to_thread(self._nearest, serving, question, k, seen, allowed)
-            for row, score in pairs:
-                if min_score is not None and score < min_score:
-                    return hits
-                if row == question.own or row not in owners:
-                    continue
-                record, nodes = owners[row]
-                living = (
-                    found.get(record.md5, []) if found is not None else await answers.living(remote, record.md5, nodes)
-                )
-                if living:
-                    hits.append(answers.hit(living, score, record, question))
-                    if len(hits) == limit:
-                        return hits
-            if k == serving.vectors.size or len(pairs) < k - seen:
-                return hits
-            seen, k = k, min(k * _GROWTH, serving.vectors.size)
+    def _calibrate(self, wish: Wish, yes: Sequence[str], no: Sequence[str], precision: float) -> Calibration:
+        from ap_remote.semantic import asking, calibration
 
-    def _mask(self, serving: _Serving, found: dict[str, list[Entry]]) -> NDArray[np.bool_]:
-        import numpy as np
+        means = self._means()
+        found = asking.marks(wish, [*yes, *no], means)
+        wanted = set(yes)
+        made = calibration.fit(
+            question.show(wish.terms), list(found.values()), [node in wanted for node in found], precision=precision
+        )
+        calibration.keep(self._marks_file(means.serving), made)
+        return made
 
-        from ap_remote.semantic.vectors import mask
-
-        rows = self._store().catalog.all_rows_of(serving.generation.fingerprint, found)
-        return mask(np.asarray(rows, dtype=np.int64), serving.vectors.span)
-
-    def _nearest(
-        self, serving: _Serving, question: answers.Question, k: int, seen: int, allowed: NDArray[np.bool_] | None
-    ) -> tuple[list[tuple[int, float]], dict[int, tuple[Record, list[str]]]]:
-        """Return the nearest *k* rows but the first *seen*, with their scores, and whose they are."""
-        neighbours = serving.vectors.search(question.vector, k, allowed=allowed)
-        rows, scores = neighbours.rows[0][seen:].tolist(), neighbours.scores[0][seen:].tolist()
-        pairs = [(row, score) for row, score in zip(rows, scores, strict=True) if row >= 0]
-        return pairs, self._store().catalog.owners_of(serving.generation.fingerprint, [row for row, _ in pairs])
+    def _marks_file(self, serving: Serving) -> Path:
+        return self.folder / "calibration" / f"{serving.generation.fingerprint}.json"
 
     def _table(self) -> VectorTable:
         import numpy as np
@@ -369,3 +371,22 @@ class SemanticIndex:
             vectors=vectors.astype(np.float32),
             labels=tuple(records[int(row)].labels for row in rows),
         )
+
+
+def _check(min_score: float | str | None, confidence: float | None, variety: float, cursor: str) -> None:
+    """Raise ConfigError where an argument of a search is none."""
+    if isinstance(min_score, str) and min_score != "auto":
+        message = f"the lowest score is a number or 'auto', not {min_score!r}"
+        raise ConfigError(message)
+    if isinstance(min_score, float) and math.isnan(min_score):
+        message = "the lowest score is not a number"
+        raise ConfigError(message)
+    if confidence is not None and not 0 <= confidence <= 1:
+        message = f"a confidence is between 0 and 1, not {confidence}"
+        raise ConfigError(message)
+    if not 0 <= variety <= 1:
+        message = f"variety is between 0 and 1, not {variety}"
+        raise ConfigError(message)
+    if variety and cursor:
+        message = "an answer with variety has one page: its order is not that of the scores"
+        raise ConfigError(message)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -180,6 +181,11 @@ def offline() -> Iterator[None]:
     }
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(names)
+    # The hub's client reads its variable once, when it is imported: where it is already there, its answer is set.
+    hub = sys.modules.get("huggingface_hub.constants")
+    reached = getattr(hub, "HF_HUB_OFFLINE", None)
+    if hub is not None:
+        hub.HF_HUB_OFFLINE = True  # type: ignore[attr-defined] # it has no stub
     loggers = [logging.getLogger(name) for name in ("transformers", "sentence_transformers", "huggingface_hub", "timm")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -187,6 +193,8 @@ def offline() -> Iterator[None]:
     try:
         yield
     finally:
+        if hub is not None:
+            hub.HF_HUB_OFFLINE = reached  # type: ignore[attr-defined] # it has no stub
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ap_remote.errors import LimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -46,10 +46,13 @@ _FEW: Final = 0.001
 _SLACK: Final = 1e-3
 """More than float32 may err here: the length of a rest is a root, and errs by the root of what its square errs."""
 
+_SHARPER: Final = 1.25
+"""Sharpness differs by steps of this: JPEG noise alone moves it by 15 %."""
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _REASONS: Final = (
     "it is a favourite",
     "it has the most pixels",
+    "it is the sharpest",
     "it has the most bytes",
     "it was uploaded first",
     "its path is the shortest",
@@ -182,27 +185,37 @@ async def find_near(
         if total > PAIRS:
             raise LimitError(f"more than {PAIRS} pairs are near by {threshold:g}")
         found.append(pairs)
-    groups = await asyncio.to_thread(_linked, np.concatenate(found) if found else np.empty((0, 3)))
-    least = tuple(round(_least(unit[list(group)]), 4) for group in groups)
+    groups = await asyncio.to_thread(linked, np.concatenate(found) if found else np.empty((0, 3)))
+    least = tuple(round(least_cosine(unit[list(group)]), 4) for group in groups)
     return Near(groups, least, total)
 
 
-def ranked(entries: Iterable[Entry]) -> tuple[list[Entry], str]:
-    """Return pictures that look the same, the one to keep first, and why that one.
+def ranked(entries: Iterable[Entry], sharpness: Mapping[str, float] | None = None) -> tuple[list[Entry], str]:
+    """Return pictures that look the same, the one to keep first, and why that one. Give two at least.
 
-    In this order (own choice): a favourite, most pixels, most bytes, first uploaded, shortest path. Give two at least.
+    In this order (semantic-search practice, the rest own choice): a favourite, most pixels, sharpest, most bytes, first
+    uploaded, shortest path. `ap dedupe` and :mod:`ap_remote.insight.twins`, which see the same bytes only, agree that a
+    favourite is kept. There pixels, sharpness and bytes say nothing; the one weighs albums and other marks, which a
+    listing does not tell, the other names that look like a copy's, which an edited picture mostly has.
+
+    Args:
+        entries: the pictures.
+        sharpness: by md5, as :mod:`ap_remote.semantic.measures` has it; those within 25 % are equally sharp.
     """
-    order = sorted(entries, key=_rank)
-    first, second = _rank(order[0]), _rank(order[1])
+    sharp = sharpness or {}
+    order = sorted(entries, key=lambda each: _rank(each, sharp))
+    first, second = _rank(order[0], sharp), _rank(order[1], sharp)
     return order, next(reason for reason, one, other in zip(_REASONS, first, second, strict=True) if one != other)
 
 
-def _rank(entry: Entry) -> tuple[bool, int, int, datetime, int, tuple[str, str]]:
+def _rank(entry: Entry, sharpness: Mapping[str, float]) -> tuple[bool, int, int, int, datetime, int, tuple[str, str]]:
     media = entry.media
     pixels = (media.width or 0) * (media.height or 0) if media else 0
+    sharp = sharpness.get(entry.md5 or "", 0.0)
     return (
         not entry.favorite,
         -pixels,
+        -round(math.log(max(sharp, 1e-3), _SHARPER)),
         -entry.size,
         entry.created or _NEVER,
         len(entry.path),
@@ -247,8 +260,11 @@ def _above(
     return left[kept], right[kept]
 
 
-def _linked(pairs: NDArray[np.float64]) -> tuple[tuple[int, ...], ...]:
-    """Join rows, the nearest pair first, where all of one group are near to all of the other."""
+def linked(pairs: NDArray[np.float64]) -> tuple[tuple[int, ...], ...]:
+    """Join rows of pairs ``[n, 3]`` (two rows, the lower first, and their cosine), the nearest pair first.
+
+    Two groups are joined where all of one are near to all of the other.
+    """
     import numpy as np
 
     order = np.lexsort((pairs[:, 1], pairs[:, 0], -pairs[:, 2]))
@@ -275,7 +291,8 @@ def _linked(pairs: NDArray[np.float64]) -> tuple[tuple[int, ...], ...]:
     return tuple(sorted(found, key=lambda rows: (-len(rows), rows)))
 
 
-def _least(unit: NDArray[np.float32]) -> float:
+def least_cosine(unit: NDArray[np.float32]) -> float:
+    """Return the cosine of the two least alike of unit vectors."""
     return float((unit @ unit.T).min())
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import msgspec
+import numpy as np
 
 from ap_remote.semantic.database import Database
 from ap_remote.semantic.measures import Measures
@@ -15,10 +17,13 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
 
+    from numpy.typing import NDArray
+
 _CHUNK: Final = 500
 """Values in one ``IN (…)``; SQLite allows 999 everywhere."""
 _CHANGED: Final = "UPDATE generations SET changes = changes + 1 WHERE fingerprint = ?"
 _LABELS: Final = msgspec.json.Decoder(tuple[Label, ...])
+_PLACE: Final = np.dtype((np.int64, 3))
 _RECORD: Final = "md5, labels, frame, moment, phash, dhash, sharpness, luma"
 _WRAP: Final = 1 << 64
 _T = TypeVar("_T")
@@ -129,12 +134,19 @@ class Rows(Database):
         with self._guard() as db:
             return db.execute("SELECT 1 FROM rows WHERE fingerprint = ? LIMIT 1", (fingerprint,)).fetchone() is None
 
-    def places(self, fingerprint: str) -> list[tuple[int, int, int]]:
-        """Return row, shard and position of every vector, in the order of rows."""
+    def places(self, fingerprint: str) -> NDArray[np.int64]:
+        """Return row, shard and position of every vector ``[n, 3]``, in the order of rows."""
         with self._guard() as db:
-            return db.execute(
+            found = db.execute(
                 "SELECT row, shard, position FROM rows WHERE fingerprint = ? ORDER BY row", (fingerprint,)
-            ).fetchall()
+            )
+            return np.fromiter(found, dtype=_PLACE)
+
+    def keys(self, fingerprint: str) -> NDArray[np.uint64]:
+        """Return 64 bits of the content and the frame of every row, in the order of rows."""
+        with self._guard() as db:
+            found = db.execute("SELECT md5, frame FROM rows WHERE fingerprint = ? ORDER BY row", (fingerprint,))
+            return np.fromiter((_hash64(f"{md5} {frame}") for md5, frame in found), dtype=np.uint64)
 
     def place(self, fingerprint: str, row: int) -> tuple[str, int]:
         """Return the shard's name and the position of a row that exists."""
@@ -218,6 +230,11 @@ class Rows(Database):
                 if node is not None:
                     found[row][1].append(node)
         return found
+
+
+def _hash64(text: str) -> int:
+    """Return 64 bits that are the same in every process."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def _shard(db: sqlite3.Connection, fingerprint: str, name: str) -> int:

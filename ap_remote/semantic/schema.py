@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import sqlite3
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 _SCHEMA: Final = """
 CREATE TABLE generations (
     fingerprint TEXT PRIMARY KEY, encoder TEXT NOT NULL, dim INTEGER NOT NULL, active INTEGER NOT NULL DEFAULT 0,
@@ -44,12 +44,14 @@ INSERT INTO rows (fingerprint, row, md5, shard, position, labels)
 DROP TABLE old_rows;
 """
 """Format 1 had no measures and numbered its shards."""
+_THIRD: Final = "ALTER TABLE failures ADD COLUMN again TEXT;"
+"""Format 2 did not know when a transient failure is tried again (ISO 8601)."""
 
 
 def grow(db: sqlite3.Connection) -> None:
     """Make the tables, or bring older ones up to date; within a transaction of the caller's."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    script = {0: _SCHEMA + _SECOND, 1: _RENAME + _SECOND + _COPY}.get(version, "")
+    script = {0: _SCHEMA + _SECOND + _THIRD, 1: _RENAME + _SECOND + _COPY + _THIRD, 2: _THIRD}.get(version, "")
     for statement in filter(str.strip, script.split(";")):
         db.execute(statement)
     db.execute(f"PRAGMA user_version = {FORMAT}")

@@ -18,6 +18,7 @@ import numpy as np
 
 from ap_remote.errors import CorruptStoreError, NewerStoreError, StoreError
 from ap_remote.semantic.depot import PARTIAL
+from ap_remote.semantic.encoder import Provenance
 from ap_remote.semantic.measures import Measures
 from ap_remote.semantic.results import Label
 
@@ -55,6 +56,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     encoder: str
     dim: int
     dtype: str = "float16"
+    made_with: Provenance | None = None
+    """Weights, configuration and preprocessing; ``None`` where the encoder does not tell."""
 
 
 class _Contents(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,13 +101,25 @@ def write_meta(depot: Depot, meta: Meta) -> None:
     if depot.size("meta.json") is None:
         depot.write("meta.json", msgspec.json.encode(meta))
         return
-    found = _decode(depot, "meta.json", Meta, "vectors")
+    found = read_meta(depot)
     if (found.fingerprint, found.dim) != (meta.fingerprint, meta.dim):
         message = (
             f"{depot.place}/meta.json belongs to fingerprint {found.fingerprint} ({found.dim} numbers), "
             f"not {meta.fingerprint}"
         )
         raise CorruptStoreError(message)
+
+
+def read_meta(depot: Depot) -> Meta:
+    """Return what a generation was made with.
+
+    Raises:
+        FileNotFoundError: the generation was not begun.
+        NewerStoreError: written by a newer version.
+        CorruptStoreError: it cannot be read.
+    """
+    found: Meta = _decode(depot, "meta.json", Meta, "vectors")
+    return found
 
 
 def write(depot: Depot, name: str, vectors: NDArray[np.float16], records: Sequence[Record]) -> None:

@@ -17,6 +17,7 @@ time; readers see what was committed.
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
@@ -26,6 +27,7 @@ from ap_remote.errors import BusyStoreError, CorruptStoreError, StoreError
 from ap_remote.semantic import shards
 from ap_remote.semantic.catalog import Catalog, Generation
 from ap_remote.semantic.depot import Depot, depot
+from ap_remote.semantic.stored import ShardVectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ap_remote.semantic.encoder import Provenance
     from ap_remote.semantic.results import ItemFailure
     from ap_remote.semantic.rows import Watermark
     from ap_remote.semantic.shards import Record
@@ -103,8 +106,10 @@ class EmbeddingStore:
         """Return the generation that searches use."""
         return next((each for each in self.catalog.generations() if each.active), None)
 
-    def begin(self, fingerprint: str, encoder: str, dim: int) -> None:
+    def begin(self, fingerprint: str, encoder: str, dim: int, made_with: Provenance | None = None) -> None:
         """Open a generation for appending, and repair what a crash left in it.
+
+        What it is made with is written down when it is begun.
 
         Raises:
             NewerStoreError: written by a newer version.
@@ -112,7 +117,7 @@ class EmbeddingStore:
             StoreError: the disk is full or cannot be written.
         """
         depot = self.depot(fingerprint)
-        shards.write_meta(depot, shards.Meta(fingerprint=fingerprint, encoder=encoder, dim=dim))
+        shards.write_meta(depot, shards.Meta(fingerprint=fingerprint, encoder=encoder, dim=dim, made_with=made_with))
         self.catalog.add_generation(fingerprint, encoder, dim)
         shards.sweep_partial(depot)
         for name in self.catalog.retired(fingerprint):
@@ -150,6 +155,10 @@ class EmbeddingStore:
         shards.write(depot, name, vectors.astype(np.float16), records)
         self.catalog.add_rows(fingerprint, name, records)
 
+    def meta(self, fingerprint: str) -> shards.Meta:
+        """Return what a generation was made with; raises as :func:`ap_remote.semantic.shards.read_meta`."""
+        return shards.read_meta(self.depot(fingerprint))
+
     def free_name(self, fingerprint: str) -> str:
         """Return the name of the next shard of this writer."""
         taken = [*shards.names(self.depot(fingerprint)), *self.catalog.shards(fingerprint)]
@@ -161,21 +170,29 @@ class EmbeddingStore:
         Raises:
             CorruptStoreError: a shard is missing or damaged.
         """
-        places = np.asarray(self.catalog.places(generation.fingerprint), dtype=np.int64).reshape(-1, 3)
-        vectors = np.empty((len(places), generation.dim), dtype=np.float16)
-        depot = self.depot(generation.fingerprint)
-        names = {number: name for name, number in self.catalog.shards(generation.fingerprint).items()}
-        for number in np.unique(places[:, 1]):
-            chosen = places[:, 1] == number
-            rows = shards.read(depot, names[int(number)], dim=generation.dim)
-            positions = places[chosen, 2]
-            if positions.max() >= len(rows):
-                message = (
-                    f"{names[int(number)]} in {depot.place} is too short; `ap index build` makes its vectors again"
-                )
-                raise CorruptStoreError(message)
-            vectors[chosen] = rows[positions]
-        return places[:, 0].copy(), vectors
+        stored = self.stored(generation)
+        return stored.rows, stored.take(np.arange(len(stored.rows)))
+
+    def stored(self, generation: Generation) -> ShardVectors:
+        """Return all rows, whose vectors are read when they are asked for."""
+        one = generation.fingerprint
+        # Whoever keeps the vectors must not keep the catalogue's file open with them.
+        known, folder = weakref.ref(self.catalog), self.folder
+
+        def keys() -> NDArray[np.uint64]:
+            catalog = known()
+            if catalog is None:
+                message = f"the index in {folder} was closed"
+                raise StoreError(message)
+            return catalog.keys(one)
+
+        return ShardVectors(
+            self.depot(one),
+            self.catalog.places(one),
+            names={number: name for name, number in self.catalog.shards(one).items()},
+            dim=generation.dim,
+            keys=keys,
+        )
 
     def vector(self, generation: Generation, row: int) -> NDArray[np.float32]:
         """Return one row's vector ``[dim]``."""

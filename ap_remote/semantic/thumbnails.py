@@ -1,12 +1,14 @@
 """From an entry to an upright RGB picture, or to a reason why not.
 
 What fails is a value, never an exception that takes a batch along. A remote that makes thumbnails is asked for one;
-otherwise, and where it has none, the photograph itself is read.
+otherwise, and where it has none, the photograph itself is read. Of an animation the first picture counts. HEIC and
+cameras' raw files are read by their thumbnails alone.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
@@ -28,7 +30,19 @@ PIXEL_LIMIT: Final = 100_000_000
 BYTE_LIMIT: Final = 256 * 2**20
 """Bytes above which an original is not fetched for want of a thumbnail."""
 
-Status = Literal["ok", "unreadable", "missing", "transient"]
+Status = Literal["ok", "unreadable", "missing", "too_large", "transient"]
+
+_SHAPE_PIXELS: Final = 3
+_SHAPE_SHARE: Final = 0.06
+"""By how much a thumbnail's shorter side may differ from what the photograph's shape makes of its longer one."""
+
+_FOREIGN: Final = (
+    (re.compile(rb"....ftyp(?:hei[cfmsx]|hev[cmsx]|mif1|msf1)", re.DOTALL), "HEIC"),
+    (re.compile(rb"....ftypcrx |FUJIFILMCCD-RAW|II(?:RO|RS|U\0)|MMOR|.MRM|FOVb", re.DOTALL), "a camera's raw file"),
+)
+"""What begins so is a picture, but none that is decoded here."""
+
+_GONE: Final = "it is no longer there"
 
 _open_lock = Lock()
 """Guards ``warnings.catch_warnings``, which is not made for threads."""
@@ -41,11 +55,15 @@ class Fetched(NamedTuple):
     data: bytes = b""
     reason: str = ""
     upright: bool = False
-    """Whether EXIF orientation was applied by whoever made the bytes."""
+    """Whether the service made it: then EXIF orientation was applied already."""
 
 
 class UnreadableError(ValueError):
     """These bytes are no picture that can be shown; the text says why."""
+
+    def __init__(self, reason: str, *, status: Status = "unreadable") -> None:
+        super().__init__(reason)
+        self.status: Status = status
 
 
 async def fetch(remote: Remote, entry: Entry, *, size: int) -> Fetched:
@@ -59,26 +77,54 @@ async def fetch(remote: Remote, entry: Entry, *, size: int) -> Fetched:
             try:
                 return Fetched("ok", await remote.thumbnail(NodeId(entry.id), size=size), upright=True)
             except UnsupportedError:
-                return await _original(remote, entry)
-        return await _original(remote, entry)
+                pass
     except (NotFoundError, IsFolderError):
-        return Fetched("missing", reason="it is no longer there")
+        return Fetched("missing", reason=_GONE)
+    except (TransportError, IntegrityError) as exc:
+        return Fetched("transient", reason=str(exc))
+    return await original(remote, entry)
+
+
+async def original(remote: Remote, entry: Entry) -> Fetched:
+    """Fetch the photograph itself. Raises as :func:`fetch`."""
+    if entry.size > BYTE_LIMIT:
+        reason = f"it has no thumbnail and {entry.size} bytes, too many to read here"
+        return Fetched("too_large", reason=reason)
+    try:
+        return Fetched("ok", b"".join([piece async for piece in remote.get(NodeId(entry.id))]))
+    except (NotFoundError, IsFolderError):
+        return Fetched("missing", reason=_GONE)
     except (TransportError, IntegrityError) as exc:
         return Fetched("transient", reason=str(exc))
 
 
-async def _original(remote: Remote, entry: Entry) -> Fetched:
-    if entry.size > BYTE_LIMIT:
-        return Fetched("unreadable", reason=f"it has no thumbnail and {entry.size} bytes, too many to read here")
-    pieces = [piece async for piece in remote.get(NodeId(entry.id))]
-    return Fetched("ok", b"".join(pieces))
+async def poster(remote: Remote, entry: Entry, *, size: int) -> Fetched | None:
+    """Fetch a film's thumbnail; ``None`` where the service has none. Raises as :func:`fetch`."""
+    try:
+        if isinstance(remote, SupportsThumbnails):
+            return Fetched("ok", await remote.thumbnail(NodeId(entry.id), size=size), upright=True)
+    except UnsupportedError:
+        return None
+    except (NotFoundError, IsFolderError):
+        return Fetched("missing", reason=_GONE)
+    except (TransportError, IntegrityError) as exc:
+        return Fetched("transient", reason=str(exc))
+    return None
 
 
-def decode(data: bytes, *, size: int, upright: bool = False) -> Image.Image:
+def decode(
+    data: bytes, *, size: int, upright: bool = False, shape: tuple[int | None, int | None] = (None, None)
+) -> Image.Image:
     """Return an RGB picture, turned upright, whose longer side is at most *size* where that is cheap.
 
+    Args:
+        data: a file's bytes.
+        size: pixels.
+        upright: EXIF orientation was applied already.
+        shape: width and height of the photograph that the picture must be of, one way up or the other, where known.
+
     Raises:
-        UnreadableError: empty, no picture, truncated, or too large when unfolded.
+        UnreadableError: empty, no picture, truncated, too large when unfolded, or of another photograph.
     """
     if not data:
         message = "the file is empty"
@@ -87,6 +133,7 @@ def decode(data: bytes, *, size: int, upright: bool = False) -> Image.Image:
         with _open(data) as image:
             width, height = image.size
             _check_size(width, height)
+            _check_shape(width, height, *shape)
             image.draft("RGB", (size, size))
             image.load()
             turned = image if upright else ImageOps.exif_transpose(image)
@@ -96,9 +143,13 @@ def decode(data: bytes, *, size: int, upright: bool = False) -> Image.Image:
         raise
     except Image.DecompressionBombError as exc:
         message = "it unfolds to more pixels than are decoded here"
-        raise UnreadableError(message) from exc
+        raise UnreadableError(message, status="too_large") from exc
     except UnidentifiedImageError as exc:
-        message = "it is not a picture that can be read"
+        foreign = next((name for start, name in _FOREIGN if start.match(data)), None)
+        if foreign is not None:
+            message = f"it is {foreign}, which is read by its thumbnail only, and there is none"
+        else:
+            message = "it is not a picture that can be read"
         raise UnreadableError(message) from exc
     except Exception as exc:  # Pillow's plugins raise whatever the bytes provoke; one file must not end a build
         message = f"it cannot be decoded: {exc}"
@@ -108,6 +159,19 @@ def decode(data: bytes, *, size: int, upright: bool = False) -> Image.Image:
 def _check_size(width: int, height: int) -> None:
     if width * height > PIXEL_LIMIT:
         message = f"it unfolds to {width} x {height} pixels, more than {PIXEL_LIMIT} are not decoded"
+        raise UnreadableError(message, status="too_large")
+
+
+def _check_shape(width: int, height: int, true_width: int | None, true_height: int | None) -> None:
+    if not (true_width and true_height and width and height):
+        return
+    long, short = max(width, height), min(width, height)
+    expected = long * min(true_width, true_height) / max(true_width, true_height)
+    if abs(short - expected) > _SHAPE_PIXELS + _SHAPE_SHARE * expected:
+        message = (
+            f"its thumbnail has {width} x {height} pixels, which is not the shape of {true_width} x {true_height}: "
+            "it shows something else"
+        )
         raise UnreadableError(message)
 
 

@@ -6,10 +6,13 @@ import hashlib
 import json
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
+
+from ap_remote.errors import EncoderError
+from ap_remote.semantic.extras import need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,16 +20,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_LONGEST: Final = 300
+
 _log = logging.getLogger(__name__)
 
 
 def sha256(file: Path, *, cache: Path | None = None) -> str:
     """Return a file's SHA-256 in hexadecimal.
 
-    With *cache* the answer is remembered for as long as the file's path, size and modification time stay.
+    With *cache* the answer is remembered for as long as :func:`stamp` stays.
     """
-    facts = file.stat()
-    key = f"{file.resolve()}|{facts.st_size}|{facts.st_mtime_ns}"
+    key = stamp(file)
     known = _known(cache)
     if key in known:
         return known[key]
@@ -35,6 +39,47 @@ def sha256(file: Path, *, cache: Path | None = None) -> str:
     if cache is not None:
         _remember(cache, {**known, key: digest})
     return digest
+
+
+def stamp(file: Path) -> str:
+    """Return what changes with a file's content: path, size and times.
+
+    The time of the last change of its inode is in it, too: who copies other weights over it can set the other time.
+    """
+    facts = file.stat()
+    return f"{file.resolve()}|{facts.st_size}|{facts.st_mtime_ns}|{facts.st_ctime_ns}"
+
+
+def check(file: Path) -> None:
+    """Look whether a safetensors file is as long as its own header says, without reading its tensors.
+
+    Raises:
+        EncoderError: it is truncated, or its header is damaged.
+        MissingExtraError: safetensors is not installed.
+    """
+    if file.suffix != ".safetensors":
+        return
+    library = need("safetensors")
+    try:
+        with library.safe_open(file, framework="np"):
+            return
+    except (OSError, library.SafetensorError) as exc:
+        message = (
+            f"the weights in {file} cannot be loaded: they are truncated or damaged ({one_sentence(exc)}); "
+            f"copy or fetch them again"
+        )
+        raise EncoderError(message) from exc
+
+
+def one_sentence(exc: BaseException) -> str:
+    """Return what a library says of an error on one line, without the rest of a long list."""
+    text = " ".join(str(exc).split()) or type(exc).__name__
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rstrip()} ..."
+
+
+def digest_of(provenance: Any) -> str:
+    """Return the fingerprint of an :class:`~ap_remote.semantic.encoder.Provenance`."""
+    return fingerprint(msgspec.to_builtins(provenance))
 
 
 def fingerprint(facts: Mapping[str, object]) -> str:

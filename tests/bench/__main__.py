@@ -18,6 +18,8 @@ FAMILIES = (
     "frames",
     "filesystem",
     "semantic",
+    "organise",
+    "search",
     "mcp",
 )
 

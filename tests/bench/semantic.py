@@ -1,11 +1,9 @@
-"""Semantic search: the index build against a bare loop over the same model and files, a search against bare FAISS."""
+"""Semantic search: the index build against a bare loop over the same model and files."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -13,11 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ap_remote.backends.memory import MemoryRemote
 from ap_remote.config import Account, Settings
 from ap_remote.connect import connect
-from ap_remote.errors import NotFoundError
-from ap_remote.model import Entry, Kind, NodeId, Ref
+from ap_remote.model import NodeId
 from ap_remote.remote.features import SupportsThumbnails
 from ap_remote.semantic import SemanticIndex, load_encoder
 from ap_remote.transfer import plan_upload, upload
@@ -27,18 +23,12 @@ from tests.bench.service import service
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
 PHOTOS = 160
-VECTORS = 100_000
-DIM = 384
 _BATCH = 16
-_QUESTIONS = 60
 
 
 def run() -> Iterator[Figure]:
     """Yield this family's figures."""
-    yield from _search()
     with tempfile.TemporaryDirectory() as folder, service(Path(folder, "data")) as started:
         yield from asyncio.run(_build(Path(folder), started))
 
@@ -118,108 +108,3 @@ def _bare_loop(encoder: Any, files: list[Path]) -> float:
                 images.append(encoder.prepare(ImageOps.exif_transpose(image).convert("RGB")))
         encoder.encode_prepared(images, top=5)
     return len(files) / (time.perf_counter() - begun)
-
-
-class _Directions:
-    """An encoder whose texts are made-up unit vectors: what is timed is the search, not a model."""
-
-    spec = "directions"
-    fingerprint = "bench-directions"
-    dim = DIM
-    device = "cpu"
-    thumbnail_size = 32
-
-    def load(self) -> None:
-        """Have nothing to load."""
-
-    def encode_texts(self, texts: list[str]) -> NDArray[np.float32]:
-        """Return a direction for each text."""
-        return np.concatenate([_unit(np.random.default_rng(int(text)), 1) for text in texts])
-
-    def encode_images(self, images: list[Any]) -> NDArray[np.float32]:
-        """Refuse: there are none."""
-        raise NotImplementedError(f"{len(images)} images, but only texts are asked for")
-
-
-class _Rows(MemoryRemote):
-    """A remote whose entries are made when they are asked for."""
-
-    async def stat(self, target: Ref, *, fresh: bool = False) -> Entry:
-        """Return the entry of an id."""
-        del fresh
-        if not isinstance(target, NodeId):
-            raise NotFoundError(str(target))
-        return Entry(
-            path=f"{target.value}.jpg",
-            name=f"{target.value}.jpg",
-            id=target.value,
-            kind=Kind.FILE,
-            md5=_md5(target.value),
-        )
-
-
-def _md5(node_id: str) -> str:
-    return hashlib.md5(node_id.encode(), usedforsecurity=False).hexdigest()
-
-
-def _unit(random: np.random.Generator, count: int) -> NDArray[np.float32]:
-    vectors = random.normal(size=(count, DIM)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def _search() -> Iterator[Figure]:
-    import faiss
-
-    from ap_remote.semantic.shards import Record
-    from ap_remote.semantic.store import EmbeddingStore
-
-    encoder = _Directions()
-    vectors = _unit(np.random.default_rng(1), VECTORS)
-    ids = [f"node{number:018d}" for number in range(VECTORS)]
-    with tempfile.TemporaryDirectory() as folder:
-        with EmbeddingStore(Path(folder), write=True) as store:
-            store.begin(encoder.fingerprint, encoder.spec, DIM)
-            for start in range(0, VECTORS, 20_000):
-                part = slice(start, start + 20_000)
-                store.append(encoder.fingerprint, vectors[part], [Record(_md5(each)) for each in ids[part]])
-            store.point(((each, _md5(each), f"{each}.jpg") for each in ids), complete=True)
-            store.catalog.activate(encoder.fingerprint)
-        index = SemanticIndex(Path(folder), encoder)
-        begun = time.perf_counter()
-        first = asyncio.run(index.search(_Rows(), text="0", limit=20))
-        loading = time.perf_counter() - begun
-        bare = faiss.index_factory(DIM, "SQfp16", faiss.METRIC_INNER_PRODUCT)
-        bare.train(vectors[:1000])
-        bare.add(vectors)
-        ours, peer = asyncio.run(_ask(index, bare, encoder))
-    yield Figure(
-        bench="search.text",
-        value=round(ours * 1e3, 2),
-        unit="ms",
-        aim=1.2,
-        peer="the bare FAISS call over the same vectors (aim is for the ratio)",
-        peer_value=round(peer * 1e3, 2),
-        ratio=round(ours / peer, 2),
-        detail={
-            "vectors": VECTORS,
-            "dim": DIM,
-            "median_of": _QUESTIONS,
-            "first_s": round(loading, 2),
-            "hits": len(first),
-        },
-    )
-
-
-async def _ask(index: SemanticIndex, bare: Any, encoder: _Directions) -> tuple[float, float]:
-    """Return the medians of our search and of the bare call, taken in turns."""
-    remote = _Rows()
-    ours, peer = [], []
-    for number in range(_QUESTIONS):
-        vector = encoder.encode_texts([str(number)])
-        begun = time.perf_counter()
-        bare.search(vector, 48)
-        peer.append(time.perf_counter() - begun)
-        begun = time.perf_counter()
-        await index.search(remote, text=str(number), limit=20)
-        ours.append(time.perf_counter() - begun)
-    return statistics.median(ours), statistics.median(peer)

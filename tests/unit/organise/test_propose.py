@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from ap_remote.errors import ConfigError, QuerySyntaxError, StoreError
+from ap_remote.model import Entry, Kind
 from ap_remote.organise import apply, propose, themes, undo
 from ap_remote.organise.vocabulary import ALBUM_NAMES
 from ap_remote.semantic import SemanticIndex
+from ap_remote.semantic.library import VectorTable
 from tests.unit.organise.library import COLOURS, account, albums, tree
 from tests.unit.semantic.planted import PlantedEncoder, picture
 
@@ -165,3 +167,57 @@ def test_a_chain_of_neighbours_is_divided():
 def test_one_photograph_is_a_group_of_one():
     assert [group.tolist() for group in themes.clusters(planted(1, 1), 0.9)] == [[0]]
     assert themes.usual_likeness(planted(1, 1)) == themes.TIGHTEST
+
+
+def test_a_large_library_s_neighbours_are_found_in_parts_of_the_space(monkeypatch):
+    monkeypatch.setattr(themes, "LARGE", 100)
+    vectors = planted(30, 60)
+    found = [group.tolist() for group in themes.clusters(vectors, themes.usual_likeness(vectors))]
+    assert all(len({member // 60 for member in group}) == 1 for group in found)
+    assert sorted(row for group in found for row in group) == list(range(1800))
+    assert sum(len(group) for group in found if len(group) > 30) > 0.95 * 1800
+
+
+def library(things=("", "", "")):
+    entries = {
+        f"n{number}": Entry(
+            path=f"{number}.jpg",
+            name=f"{number}.jpg",
+            id=f"n{number}",
+            kind=Kind.FILE,
+            things=(thing,) if thing else (),
+        )
+        for number, thing in enumerate(things)
+    }
+    vectors = planted(1, len(things))
+    table = VectorTable(tuple(entries), np.arange(len(things)), vectors, ((),) * len(things))
+    random = np.random.default_rng(9).normal(size=(300, 32)).astype(np.float32)
+    words = tuple(f"word {number}" for number in range(300))
+    return entries, table, themes.Names(words, random / np.linalg.norm(random, axis=1, keepdims=True))
+
+
+def test_what_the_service_sees_on_most_of_a_theme_is_its_name():
+    [group] = themes.find_themes(
+        *library(("hot_air_balloon", "hot_air_balloon", "")), min_size=2, similarity=0.5
+    ).groups
+    assert group.name == "Hot air balloon"
+    assert "67%" in group.reason
+
+
+def test_a_theme_for_which_no_word_stands_out_gets_none():
+    [group] = themes.find_themes(*library(), min_size=2, similarity=0.5).groups
+    assert group.name == "Alike"
+    assert "no word stands out" in group.reason
+
+
+def test_pages_and_screens_are_taken_out_before_themes_are_looked_for():
+    things = ("",) * 40
+    entries, table, _ = library(things)
+    text = np.zeros(32, dtype=np.float32)
+    text[0] = 1
+    table.vectors[:5] = text
+    rest = planted(2, 1)
+    names = themes.Names(("Receipts", "Cats", "Dogs"), np.stack([text, *rest]))
+    found = themes.find_themes(entries, table, names, min_size=3, similarity=0.5).groups
+    papers = next(group for group in found if group.name == themes.PAPERS_NAME)
+    assert {member.entry.id for member in papers.members} == {f"n{number}" for number in range(5)}

@@ -18,7 +18,6 @@ from ap_remote.errors import (
 from ap_remote.model import NodeId
 from ap_remote.semantic import SemanticIndex, build
 from ap_remote.semantic.store import EmbeddingStore
-from tests.contracts.pictures import FILM
 from tests.unit.semantic.planted import PlantedEncoder, picture
 from tests.unit.semantic.test_thumbnails import bomb
 
@@ -30,7 +29,6 @@ def remote():
     remote.seed("Reds/again.png", picture("red"))
     remote.seed("blue.png", picture("blue"))
     remote.seed("lime.png", picture("lime"))
-    remote.seed("film.mp4", FILM)
     remote.seed("notes.txt", b"no picture")
     return remote
 
@@ -77,7 +75,8 @@ async def test_a_corrupt_photograph_is_reported_and_the_rest_is_indexed(index, r
         remote.seed(name, data)
     report = await index.build(remote)
     assert [failure.path for failure in report.failed] == sorted(bad)
-    assert {failure.status for failure in report.failed} == {"unreadable"}
+    statuses = {failure.path: failure.status for failure in report.failed}
+    assert statuses == dict.fromkeys(bad, "unreadable") | {"bomb.png": "too_large"}
     assert all(failure.reason for failure in report.failed)
     assert (report.total, report.encoded, report.reused) == (8, 3, 1)
     assert await paths(index, remote, "blue", limit=1) == ["blue.png"]

@@ -122,11 +122,11 @@ async def test_where_the_service_can_make_none_the_original_is_read():
     assert (await thumbnails.fetch(remote, entry, size=64)).status == "ok"
 
 
-async def test_an_original_too_large_to_read_is_unreadable(monkeypatch):
+async def test_an_original_too_large_to_read_is_told_so(monkeypatch):
     monkeypatch.setattr(thumbnails, "BYTE_LIMIT", 10)
     remote = Broken(UnsupportedError("no rendition can be made"))
     entry = await _entry(remote, picture("red"))
-    assert (await thumbnails.fetch(remote, entry, size=64)).status == "unreadable"
+    assert (await thumbnails.fetch(remote, entry, size=64)).status == "too_large"
 
 
 async def test_what_is_gone_is_missing():

@@ -1,0 +1,190 @@
+"""Groups against what the account holds already: albums of earlier plans, and what their owner made of them.
+
+An album is the same as a group where they share half of all their members (Jaccard), or where half of the group is in
+it. It keeps its name, whoever gave it. What its owner took out of it stays out; an album that its owner deleted is not
+made again; a file that its owner moved on stays there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ap_remote.errors import NotFoundError
+from ap_remote.model import Entry, Kind, NodeId, Status
+from ap_remote.organise.checks import same_path
+from ap_remote.organise.groups import unassigned
+from ap_remote.organise.names import album_name
+from ap_remote.organise.plan import By, PlanFolder, PlanMember, Unassigned, is_own
+from ap_remote.remote import paths
+from ap_remote.remote.features import SupportsAlbums
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ap_remote.organise.groups import Group, Grouping, Member
+    from ap_remote.organise.history import Past
+    from ap_remote.remote.base import Remote
+
+SAME: Final = 0.5
+"""Share of members from which a group and an album are the same."""
+
+
+class Album(NamedTuple):
+    """An album of an earlier plan."""
+
+    id: str
+    name: str
+    members: frozenset[str]
+    """Who is in it."""
+    removed: frozenset[str] = frozenset()
+    """Whom a plan put in and somebody took out."""
+    there: bool = True
+    """Whether it still exists."""
+
+
+async def own_albums(remote: Remote, by: By, past: Past) -> list[Album]:
+    """Return the albums that earlier plans of the same way made or filled, those too that were deleted since."""
+    if not isinstance(remote, SupportsAlbums):
+        return []
+    found: dict[str, Entry] = {
+        album.id: album async for album in remote.albums() if is_own(album.description, by) or album.id in past.albums
+    }
+    albums = []
+    for id_, entry in sorted(found.items()):
+        members = frozenset([member.id async for member in remote.list(NodeId(id_))])
+        known = past.albums.get(id_)
+        gone = frozenset() if known is None else known.members - members
+        albums.append(Album(id_, entry.name, members, gone))
+    for id_, each in sorted(past.albums.items()):
+        if id_ not in found and each.made and not await _lives(remote, id_):
+            albums.append(Album(id_, each.name, frozenset(), each.members, there=False))
+    return albums
+
+
+async def _lives(remote: Remote, album: str) -> bool:
+    """Whether an album exists that the list of albums does not tell yet."""
+    try:
+        entry = await remote.stat(NodeId(album), fresh=True)
+    except NotFoundError:
+        return False
+    return entry.kind is Kind.ALBUM and entry.status is Status.AVAILABLE
+
+
+def into_albums(grouping: Grouping, albums: Sequence[Album]) -> tuple[list[PlanFolder], list[Unassigned]]:
+    """Turn groups into albums of a plan, without what albums of earlier plans hold or lost."""
+    folders = []
+    left_out = list(grouping.unassigned)
+    for group, album in zip(grouping.groups, _matched(grouping.groups, albums), strict=True):
+        if album is None:
+            folders.append(_folder(group, group.members))
+            continue
+        if not album.there:
+            why = f"the album {album.name!r} was deleted, so it is not made again"
+            left_out += [unassigned(member.entry, why) for member in group.members]
+            continue
+        fresh = []
+        for member in group.members:
+            if member.entry.id in album.members:
+                left_out.append(unassigned(member.entry, f"it is in the album {album.name!r} already"))
+            elif member.entry.id in album.removed:
+                left_out.append(unassigned(member.entry, f"it was taken out of the album {album.name!r}"))
+            else:
+                fresh.append(member)
+        if fresh:
+            folders.append(_folder(group, fresh, album=album))
+    return folders, left_out
+
+
+def into_folders(grouping: Grouping, base: str, past: Past) -> tuple[list[PlanFolder], list[Unassigned]]:
+    """Turn groups into folders below *base* that files would be moved to; a file goes to one, the best.
+
+    A file that an earlier plan moved, and somebody moved on, stays where it is.
+    """
+    left_out = list(grouping.unassigned)
+    best = _best(grouping.groups)
+    folders = []
+    for number, group in enumerate(grouping.groups):
+        path = paths.join(base, group.above, album_name(group.name, "Folder"))
+        fresh: list[Member] = []
+        names: set[str] = set()
+        for member in group.members:
+            if best[member.entry.id] != number:
+                continue
+            target = paths.fold(paths.join(path, paths.split(member.entry.path)[1]))
+            why = _stays(member.entry, target, path, past)
+            if why is None and target in names:
+                why = f"another photograph of its name would go to {path!r}"
+            if why is not None:
+                left_out.append(unassigned(member.entry, why))
+                continue
+            names.add(target)
+            fresh.append(member)
+        if fresh:
+            folders.append(_folder(group, fresh, path=path))
+    return folders, left_out
+
+
+def _best(groups: Sequence[Group]) -> dict[str, int]:
+    """Return for each photograph the group that fits it best, of equals the one that lies deepest."""
+    best: dict[str, tuple[float, int, int]] = {}
+    for number, group in enumerate(groups):
+        depth = group.above.count("/") + bool(group.above)
+        for member in group.members:
+            rank = member.score, depth, -number
+            best[member.entry.id] = max(rank, best.get(member.entry.id, rank))
+    return {id_: -rank[2] for id_, rank in best.items()}
+
+
+def _stays(entry: Entry, target: str, folder: str, past: Past) -> str | None:
+    """Return why a file stays where it is, or ``None``."""
+    if same_path(entry.path, target):
+        return f"it is in the folder {folder!r} already"
+    moved = past.moved.get(entry.id)
+    if moved is not None and not same_path(entry.path, moved):
+        return f"an earlier plan moved it to {moved!r}, and somebody moved it on"
+    return None
+
+
+def _folder(
+    group: Group, members: Iterable[Member], *, album: Album | None = None, path: str | None = None
+) -> PlanFolder:
+    return PlanFolder(
+        name=group.name if album is None else album.name,
+        reason=group.reason,
+        members=tuple(
+            PlanMember(id=entry.id, path=entry.path, version=entry.version, md5=entry.md5, reason=reason, score=score)
+            for entry, reason, score in members
+        ),
+        score=group.score,
+        album=None if album is None else album.id,
+        path=path,
+    )
+
+
+def _matched(groups: Sequence[Group], albums: Sequence[Album]) -> list[Album | None]:
+    """Return for each group the album that is the same: one for one by Jaccard first, then by what half is in."""
+    ids = [frozenset(member.entry.id for member in group.members) for group in groups]
+    whole = [album.members | album.removed for album in albums]
+    holders: dict[str, list[int]] = {}
+    for place, members in enumerate(whole):
+        for id_ in members:
+            holders.setdefault(id_, []).append(place)
+    pairs = []
+    for number, group in enumerate(ids):
+        shared: dict[int, int] = {}
+        for id_ in group:
+            for place in holders.get(id_, ()):
+                shared[place] = shared.get(place, 0) + 1
+        for place, count in shared.items():
+            jaccard = count / len(group | whole[place])
+            inside = count / len(group)
+            if inside >= SAME:
+                pairs.append((jaccard >= SAME, jaccard if jaccard >= SAME else inside, number, place))
+    pairs.sort(key=lambda each: (not each[0], -each[1], each[2], each[3]))
+    found: list[Album | None] = [None] * len(groups)
+    taken: set[int] = set()
+    for alike, _, number, place in pairs:
+        if found[number] is None and not (alike and place in taken):
+            found[number] = albums[place]
+            taken.add(place)
+    return found
