@@ -30,7 +30,7 @@ demo: .venv/stamp ## Do the main job on real photographs (PHOTOS=~/Pictures uses
 
 .PHONY: test
 test: .venv/stamp ## Run the whole suite (ARGS=… goes to pytest)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
 .PHONY: format lint types imports
 format: .venv/stamp ## Format the code
@@ -67,7 +67,7 @@ build/interop-venv/stamp: tests/interop/requirements.txt .venv/stamp
 
 .PHONY: interop
 interop: build/interop-venv/stamp ## Run clients that other people wrote against the local service
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/interop $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile tests/interop $(ARGS)
 
 # The judges of the MCP server: python's have hashes, node's a lock file; node itself is a wheel, npm is the system's.
 build/mcp-check-venv/stamp: tests/mcp_check/requirements.txt .venv/stamp
