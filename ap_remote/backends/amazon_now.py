@@ -44,7 +44,7 @@ class Now:
         """
         tree = self._tree
         since = tree.since(fresh=True)
-        if not await self._went_on(since):
+        if not await self.went_on(since):
             found = await self._confirmed(path)
             if found is not None:
                 return found
@@ -53,7 +53,8 @@ class Now:
             raise NotFoundError(path)
         return found
 
-    async def _went_on(self, since: float) -> bool:
+    async def went_on(self, since: float) -> bool:
+        """Return whether the node cache holds everything as of *since*, if need be by asking what changed."""
         tree = self._tree
         # Those that wait here meanwhile are content with what the next of them learns.
         async with self._going_on:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, get_args
 
@@ -15,6 +15,7 @@ from ap_remote.remote.base import Category, Sort
 
 if TYPE_CHECKING:
     from ap_remote.backends.amazon_tree import Tree
+    from ap_remote.transport.call import Call
     from ap_remote.wire.search import Bucket
 
 EVERYTHING: Final = "type:(PHOTOS OR VIDEOS)"
@@ -33,10 +34,12 @@ def read(text: str) -> str:
     return query.show(query.parse_search(text)) if text.strip() else EVERYTHING
 
 
-async def search(tree: Tree, filters: str, *, sort: Sort, limit: int | None) -> AsyncIterator[Entry]:
+async def search(
+    tree: Tree, filters: str, *, sort: Sort, limit: int | None, told: Callable[[int | None], None]
+) -> AsyncIterator[Entry]:
     """Yield what *filters* finds, once each, at its path.
 
-    The index lags behind: what was trashed here moments ago is left out.
+    The index lags behind: what was trashed here moments ago is left out. *told* gets the total that each page names.
     """
     if limit is not None and limit <= 0:
         return
@@ -44,7 +47,13 @@ async def search(tree: Tree, filters: str, *, sort: Sort, limit: int | None) -> 
     size = min(_PAGE, limit or _PAGE)
     found = 0
     call = partial(api.search, filters, sort=order)
-    async for batch in pages.batches(tree.transport.send, call, limit=size, wall=None):
+
+    async def send(asked: Call[pages.P]) -> pages.P:
+        page = await tree.transport.send(asked)
+        told(page.count)
+        return page
+
+    async for batch in pages.batches(send, call, limit=size, wall=None):
         entries = [mapping.entry(node, path="") for node in batch]
         tree.cache.put(entries, seen=tree.clock())
         for entry in await tree.locate(entries):

@@ -160,12 +160,16 @@ class BlockCache:
                     partial.unlink(missing_ok=True)
 
     def usage(self) -> BlockUsage:
-        """Count what is there.
+        """Count what is there, while nobody changes it: a count beside evictions would add up what never lay together.
 
         Raises:
-            OSError: the folder cannot be read.
+            OSError: the folder cannot be read, or somebody holds it for long.
         """
-        blocks = self._shelf.blocks()
+        if os.access(self.folder, os.W_OK):
+            with self._locked():
+                blocks = self._shelf.blocks()
+        else:  # there is none yet, or it is another's to change: what is seen is told
+            blocks = self._shelf.blocks()
         size = sum(each.cost for each in blocks)
         return BlockUsage(folder=self.folder, blocks=len(blocks), size=size, limit=self.limit)
 

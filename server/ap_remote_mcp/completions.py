@@ -49,7 +49,7 @@ def register(server: MCPServer[App], app: App) -> None:
         if source is None:
             return Completion(values=[], total=0, has_more=False)
         try:
-            with app.speaking():
+            with app.speaking(), app.in_time():
                 async with app.turn:
                     values = await source(app, argument.value)
         except CodedError as exc:

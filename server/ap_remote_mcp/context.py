@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import anyio
 import anyio.to_thread
 import msgspec
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated
@@ -149,6 +150,19 @@ class App:
             _log.info("a call failed: %s (%s)", error.code, type(exc).__name__)
             raise error from exc
 
+    @contextmanager
+    def in_time(self) -> Iterator[None]:
+        """Give up what takes longer than a call may.
+
+        Raises:
+            CodedError: it did.
+        """
+        try:
+            with anyio.fail_after(self.limits.call_seconds):
+                yield
+        except TimeoutError:
+            raise CodedError(Code.BUSY, "The answer took too long and was given up") from None
+
     async def entries(self, ids: Sequence[str], *, fresh: bool = False) -> tuple[list[Entry], list[str]]:
         """Look ids up; return the entries in order, each once, and the ids that nobody has."""
         wanted = list(dict.fromkeys(ids))
@@ -223,6 +237,8 @@ class App:
         """Return what this server is and may do, from what is known here."""
         covered = await self.covered()
         total = self.known_total()
+        if total is not None and total < covered:
+            total = None  # it was counted before the index grew
         return ServerStatus(
             account=self.shown_account,
             mode=self.mode,
@@ -233,6 +249,8 @@ class App:
             index_note="" if covered else "no semantic index: ap index build makes one",
             roots=self._roots(),
             changes_left_today=self.changes.left if self.allowed else UNSET,
+            pixels_left_today=self.pixels.left,
+            bytes_left_today=self.carried.left if Ability.TRANSFER in self.allowed else UNSET,
             last_error=self.last_error,
         )
 

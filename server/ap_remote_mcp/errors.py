@@ -6,7 +6,7 @@ The codes are fixed. Nothing of a transport error's own text is repeated, since 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 from unicodedata import category, name
 
 from mcp.server.mcpserver.exceptions import ToolError
@@ -33,7 +33,6 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     AMBIGUOUS = "ambiguous"
     PLAN_STALE = "plan_stale"
-    PLAN_REQUIRED = "plan_required"
     DECLINED = "declined"
     OUTSIDE_ROOTS = "outside_roots"
     BUDGET = "budget"
@@ -53,7 +52,6 @@ NEXT: Final[dict[Code, str]] = {
     Code.NOT_FOUND: "Look the entry up again with photos_search or photos_list.",
     Code.AMBIGUOUS: "Call again with one of the ids.",
     Code.PLAN_STALE: "Call again without plan to get a new preview, and show it to the person.",
-    Code.PLAN_REQUIRED: "Call without plan first to get a preview and its plan.",
     Code.DECLINED: "Nothing was changed. Do not ask again unless the person wants it.",
     Code.OUTSIDE_ROOTS: "Use a path inside the folders that the server was started with.",
     Code.BUDGET: "Wait until it resets, or ask for less.",
@@ -64,7 +62,7 @@ NEXT: Final[dict[Code, str]] = {
     Code.BAD_ARGUMENT: "Correct the argument and call again.",
     Code.BAD_QUERY: "Correct the filter; the resource photos://help/query-syntax explains it.",
     Code.UNSUPPORTED: "This remote cannot do it; choose another way.",
-    Code.UNAVAILABLE: "Nothing was changed. Wait a minute, then call once more.",
+    Code.UNAVAILABLE: "Wait a minute, then call once more; before a change is repeated, look with photos_get.",
 }
 
 
@@ -114,6 +112,10 @@ class CodedError(ToolError):
         self.code = code
 
 
+_DISK: Final = "Tell the person to look at this machine's disk and the server's log; do not retry."
+_OF_INDEX: Final = "ap_remote.semantic"
+
+
 def coded(exc: remote.RemoteError) -> CodedError:
     """Return what the model reads in place of an error of the library."""
     match exc:
@@ -121,34 +123,78 @@ def coded(exc: remote.RemoteError) -> CodedError:
             return CodedError(Code.AMBIGUOUS, f"{len(exc.ids)} entries answer: {', '.join(exc.ids[:_IDS])}")
         case remote.QuerySyntaxError():
             return CodedError(Code.BAD_QUERY, f"The filter fails at character {exc.position + 1}: {exc.problem}")
-        case remote.NotInTrashError():
-            return CodedError(Code.NOT_FOUND, exc.message, "photos_list(source=trash) shows what can be restored.")
-        case remote.QuotaExceededError():
-            return CodedError(Code.BUDGET, "The account is full", "Tell the person; space must be freed first.")
-    for kind, code, sentence in _TABLE:
-        if isinstance(exc, kind):
-            return CodedError(code, sentence or exc.message)
+        case remote.StoreError() if not isinstance(exc, remote.BusyStoreError) and _came_from(exc, _OF_INDEX):
+            return CodedError(Code.INDEX_MISSING, "The semantic index cannot be read")
+        case remote.PlanError() if isinstance(exc.__cause__, OSError):
+            return CodedError(Code.UNAVAILABLE, "The plan of folders cannot be read or written", _DISK)
+    for row in _TABLE:
+        if isinstance(exc, row.kind):
+            return CodedError(row.code, row.sentence or exc.message, row.then)
     return CodedError(Code.UNAVAILABLE, f"The library failed ({type(exc).__name__})")
 
 
-_TABLE: Final[tuple[tuple[type[remote.RemoteError], Code, str], ...]] = (
-    (remote.NotFoundError, Code.NOT_FOUND, ""),
-    (remote.AuthenticationError, Code.AUTH_EXPIRED, "The account's credentials are missing or have expired"),
-    (remote.AccessDeniedError, Code.BLOCKED, "The service refused"),
-    (remote.RateLimitedError, Code.BUSY, "The service asks for fewer requests"),
-    (remote.OutcomeUnknownError, Code.OUTCOME_UNKNOWN, "The change was sent and no answer came"),
-    (remote.TransportError, Code.UNAVAILABLE, "The service gave no usable answer"),
-    (remote.IncompleteListingError, Code.UNAVAILABLE, "The listing broke off"),
-    (remote.IntegrityError, Code.UNAVAILABLE, "The service sent other bytes than it promised"),
-    (remote.PreconditionFailedError, Code.PLAN_STALE, "An entry was changed by somebody else meanwhile"),
-    (remote.MissingExtraError, Code.INDEX_MISSING, ""),
-    (remote.EncoderError, Code.INDEX_MISSING, "The encoder has no weights, fits no index, or cannot read the example"),
-    (remote.BusyStoreError, Code.BUSY, "Another process works with what is kept here"),
-    (remote.PlanError, Code.PLAN_STALE, "The plan of folders cannot be carried out, or taken back, as it stands"),
-    (remote.StoreError, Code.INDEX_MISSING, "A local store is busy or cannot be read"),
-    (remote.IsFolderError, Code.BAD_ARGUMENT, ""),
-    (remote.IsFileError, Code.BAD_ARGUMENT, ""),
-    (remote.InvalidNameError, Code.BAD_ARGUMENT, ""),
-    (remote.UnsupportedError, Code.UNSUPPORTED, ""),
+def _came_from(exc: BaseException, package: str) -> bool:
+    """Whether an error was raised in a package, or on the way through it."""
+    trace = exc.__traceback__
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if module == package or module.startswith(f"{package}."):
+            return True
+        trace = trace.tb_next
+    return False
+
+
+class Row(NamedTuple):
+    """How errors of a class, and of those below it that have no row of their own before, are told."""
+
+    kind: type[remote.RemoteError]
+    code: Code
+    sentence: str = ""
+    """Without one the error's own is said, which holds no more than a name."""
+    then: str = ""
+    """What to do; by default what the code has."""
+
+
+_TABLE: Final[tuple[Row, ...]] = (
+    Row(remote.NotInTrashError, Code.NOT_FOUND, then="photos_list(source=trash) shows what can be restored."),
+    Row(remote.NotFoundError, Code.NOT_FOUND),
+    Row(remote.AuthenticationError, Code.AUTH_EXPIRED, "The account's credentials are missing or have expired"),
+    Row(remote.AccessDeniedError, Code.BLOCKED, "The service refused"),
+    Row(remote.QuotaExceededError, Code.BUDGET, "The account is full", "Tell the person; space must be freed first."),
+    Row(remote.RateLimitedError, Code.BUSY, "The service asks for fewer requests"),
+    Row(remote.OutcomeUnknownError, Code.OUTCOME_UNKNOWN, "The change was sent and no answer came"),
+    Row(remote.TransportError, Code.UNAVAILABLE, "The service gave no usable answer"),
+    Row(remote.IncompleteListingError, Code.UNAVAILABLE, "The listing broke off"),
+    Row(remote.IntegrityError, Code.UNAVAILABLE, "The service sent other bytes than it promised"),
+    Row(
+        remote.BatchError,
+        Code.OUTCOME_UNKNOWN,
+        "The service refused some of the entries",
+        "Do not repeat the call: photos_get tells what is true of each now.",
+    ),
+    Row(remote.PreconditionFailedError, Code.PLAN_STALE, "An entry was changed by somebody else meanwhile"),
+    Row(remote.MissingExtraError, Code.INDEX_MISSING),
+    Row(
+        remote.EncoderError,
+        Code.INDEX_MISSING,
+        "The encoder has no weights, fits no index, or cannot read the example",
+    ),
+    Row(remote.BusyStoreError, Code.BUSY, "Another process works with what is kept here"),
+    Row(remote.PlanError, Code.PLAN_STALE, "The plan of folders cannot be carried out, or taken back, as it stands"),
+    Row(remote.StoreError, Code.UNAVAILABLE, "What is kept on this machine cannot be read or written", _DISK),
+    Row(
+        remote.ConfigError,
+        Code.UNAVAILABLE,
+        "The server's settings do not fit",
+        "Tell the person to look into the server's log; do not retry.",
+    ),
+    Row(remote.AlreadyExistsError, Code.BAD_ARGUMENT, then="Choose another name, or use what is there."),
+    Row(remote.DuplicateContentError, Code.BAD_ARGUMENT, then="Use the entry that has this content already."),
+    Row(remote.FolderNotEmptyError, Code.BAD_ARGUMENT),
+    Row(remote.IsFolderError, Code.BAD_ARGUMENT),
+    Row(remote.IsFileError, Code.BAD_ARGUMENT),
+    Row(remote.InvalidNameError, Code.BAD_ARGUMENT),
+    Row(remote.LimitError, Code.BAD_ARGUMENT),
+    Row(remote.UnsupportedError, Code.UNSUPPORTED),
 )
-"""Classes, most specific first; without a sentence the error's own is said, which holds no more than a name."""
+"""Classes, most specific first."""

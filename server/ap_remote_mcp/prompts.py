@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+
+from mcp.server.mcpserver.prompts import Prompt
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS
+from pydantic import Field
 
 from ap_remote_mcp.results.text import clean
 
@@ -11,11 +17,35 @@ if TYPE_CHECKING:
 
     from ap_remote_mcp.context import App
 
+Text = TypeVar("Text", bound=Callable[..., str])
+
 _LIMIT: Final = 300
 _KEEP: Final = "Change nothing in the library."
 _ASK: Final = (
     "Propose before you change anything: show me the preview, wait for my word, and only then call again with its plan."
 )
+
+
+class CheckedPrompt(Prompt):
+    """A prompt that says by the protocol's code which arguments are missing."""
+
+    async def render(self, arguments: dict[str, Any] | None, context: Any) -> Any:
+        """Return the messages."""
+        given = arguments or {}
+        missing = [each.name for each in self.arguments or () if each.required and each.name not in given]
+        if missing:
+            raise MCPError(INVALID_PARAMS, f"the prompt {self.name} needs: {', '.join(missing)}")
+        return await super().render(arguments, context)
+
+
+def _offered(server: MCPServer[App], *, title: str, description: str) -> Callable[[Text], Text]:
+    """Return a decorator that adds a prompt to a server."""
+
+    def add(fn: Text) -> Text:
+        server.add_prompt(CheckedPrompt.from_function(fn, title=title, description=description))
+        return fn
+
+    return add
 
 
 def _given(text: str) -> str:
@@ -31,8 +61,10 @@ def register(server: MCPServer[App]) -> None:
 
 
 def _finding(server: MCPServer[App]) -> None:
-    @server.prompt(title="Find a photo", description="Find one photograph from what is remembered of it.")
-    def find_photo(description: str) -> str:
+    @_offered(server, title="Find a photo", description="Find one photograph from what is remembered of it.")
+    def find_photo(
+        description: Annotated[str, Field(description="what is remembered of it: when, where, who, what")],
+    ) -> str:
         return (
             f"Find this photograph in my library: {_given(description)}.\n"
             "Search with photos_search; take dates, places and people out of the description and give them as filters. "
@@ -40,8 +72,11 @@ def _finding(server: MCPServer[App]) -> None:
             "one that fits with its name, date and id. If none fits, say so and ask me for one more detail."
         )
 
-    @server.prompt(title="Album of a trip", description="Choose the photographs for an album of one trip.")
-    def trip_album(place: str, when: str) -> str:
+    @_offered(server, title="Album of a trip", description="Choose the photographs for an album of one trip.")
+    def trip_album(
+        place: Annotated[str, Field(description="a city, a region or a country")],
+        when: Annotated[str, Field(description="a date or a period")],
+    ) -> str:
         return (
             f"Choose the photographs for an album of my trip to {_given(place)}, {_given(when)}.\n"
             "Find the days with photos_facets (by=day) under place, from and to. Page through photos_search with these "
@@ -50,8 +85,11 @@ def _finding(server: MCPServer[App]) -> None:
             f"{_KEEP}"
         )
 
-    @server.prompt(title="The best of an album", description="Choose the best few photographs of an album.")
-    def pick_best(album: str, n: str = "10") -> str:
+    @_offered(server, title="The best of an album", description="Choose the best few photographs of an album.")
+    def pick_best(
+        album: Annotated[str, Field(description="its name or id")],
+        n: Annotated[str, Field(description="how many")] = "10",
+    ) -> str:
         return (
             f"Choose the {_given(n)} best photographs of the album {_given(album)}.\n"
             "Page through photos_list(album=…) and look at all of it on contact sheets, 36 at a time. Enlarge what is "
@@ -61,8 +99,11 @@ def _finding(server: MCPServer[App]) -> None:
 
 
 def _tidying(server: MCPServer[App]) -> None:
-    @server.prompt(title="Tidy a folder", description="Propose albums for what lies in one folder.")
-    def tidy_folder(folder: str, style: str = "events") -> str:
+    @_offered(server, title="Tidy a folder", description="Propose albums for what lies in one folder.")
+    def tidy_folder(
+        folder: Annotated[str, Field(description="its path")],
+        style: Annotated[str, Field(description="events, themes, people, places or months")] = "events",
+    ) -> str:
         return (
             f"Tidy the folder {_given(folder)} of my library, in the style {_given(style)}.\n"
             "See what is in it with photos_list and photos_facets. Let photos_suggest_folders make a plan (by event, "
@@ -71,8 +112,10 @@ def _tidying(server: MCPServer[App]) -> None:
             f"{_ASK} Without photos_apply_folders say how the server must be started for it."
         )
 
-    @server.prompt(title="Review duplicates", description="Go through copies and near-copies, and decide with me.")
-    def review_duplicates(scope: str = "the whole library") -> str:
+    @_offered(server, title="Review duplicates", description="Go through copies and near-copies, and decide with me.")
+    def review_duplicates(
+        scope: Annotated[str, Field(description="a folder or an album")] = "the whole library",
+    ) -> str:
         return (
             f"Review the duplicates in {_given(scope)}.\n"
             "Begin with photos_duplicates(kind=exact), then kind=near where there is a semantic index. Show me near "
@@ -81,8 +124,11 @@ def _tidying(server: MCPServer[App]) -> None:
             f"albums stay unless I say otherwise. {_ASK} Nothing is ever deleted for good here: only the trash."
         )
 
-    @server.prompt(title="Export photos", description="Choose photographs for a purpose and download them.")
-    def export_for(purpose: str, scope: str) -> str:
+    @_offered(server, title="Export photos", description="Choose photographs for a purpose and download them.")
+    def export_for(
+        purpose: Annotated[str, Field(description="e.g. a printed book, a web page")],
+        scope: Annotated[str, Field(description="a folder, an album or words")],
+    ) -> str:
         return (
             f"Export photographs for {_given(purpose)} out of {_given(scope)}.\n"
             "Find them with photos_search and photos_list, look at them on contact sheets, and tell me the number, the "
@@ -93,21 +139,25 @@ def _tidying(server: MCPServer[App]) -> None:
 
 
 def _telling(server: MCPServer[App]) -> None:
-    @server.prompt(title="On this day", description="What was photographed on one day of the year, year by year.")
-    def on_this_day(date: str) -> str:
+    @_offered(server, title="On this day", description="What was photographed on one day of the year, year by year.")
+    def on_this_day(date: Annotated[str, Field(description="month and day, e.g. 06-21")]) -> str:
         return (
             f"Show me what I photographed on {_given(date)} in all the years.\n"
-            "Count with photos_facets (by=year), then search that day of each year with from and to, newest year "
-            "first. Put up to five of each year on one contact sheet and tell me in a sentence per year where I was, "
-            f"with whom and what happened, only as far as pictures and data show it. {_KEEP}"
+            "Give photos_facets (by=year) and photos_search that day of every year by filter, for the 21st of June "
+            "filter=timeMonth:(6) AND timeDay:(21). Put up to five of each year on one contact sheet, the newest year "
+            "first, and tell me in a sentence per year where I was, with whom and what happened, only as far as "
+            f"pictures and data show it. {_KEEP}"
         )
 
-    @server.prompt(title="Report on the library", description="How large the library is, of what, and what needs care.")
+    @_offered(
+        server, title="Report on the library", description="How large the library is, of what, and what needs care."
+    )
     def library_report() -> str:
         return (
             "Write a report of one page on my photo library.\n"
             "Call photos_status, then photos_facets by year, kind, place, person, thing, camera and folder. Tell the "
             "total, how it grew, the main places and people, gaps in time, what lies in the root without a "
-            "folder, what has no date, and how far the semantic index reaches. End with three things worth doing, each "
+            "folder (photos_list), how many are in no album (photos_list source=unfiled), and how far the semantic "
+            "index reaches. End with three things worth doing, each "
             f"with the prompt or tool for it. Figures only from the answers; say where a count was cut off. {_KEEP}"
         )

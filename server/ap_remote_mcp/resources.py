@@ -20,7 +20,7 @@ from ap_remote_mcp.results.pages import Done, JobList, JournalPage
 from ap_remote_mcp.results.pictures import PictureError
 from ap_remote_mcp.tools.browse import listing
 from ap_remote_mcp.tools.facets import By, counts_by
-from ap_remote_mcp.tools.jobs import shown
+from ap_remote_mcp.tools.jobs import shown, within
 from ap_remote_mcp.tools.listing import tree
 from ap_remote_mcp.tools.queries import ListQuery, SearchQuery, begin
 
@@ -54,8 +54,13 @@ _DEEPEST: Final = 4
 """Levels of folders in one answer."""
 _FRESH: Final = {"/preview": 86_400_000, "photos://tree": 60_000}
 """Milliseconds for which an answer stays good; a preview has its item's version behind it, the rest may change."""
+_ROOM: Final = 100
+"""JSON bytes around a list of jobs."""
+_MINUTE: Final = 16
+"""Characters of an ISO time to the minute."""
 _OPERATIONS: Final = 50
 """Operations on one page of the journal."""
+_ANEW: Final = "Read the journal without cursor."
 _JOURNAL: Final = "journal "
 """What the cursors of the journal begin with, so that no other cursor is taken for one."""
 
@@ -116,10 +121,9 @@ def register(server: MCPServer[App], app: App) -> None:
         side = int(px) if px.isdigit() and MIN_PX <= int(px) <= MAX_PX else 768
         entry = await _entry(app, id)
         try:
-            with app.speaking():
-                async with app.turn:
-                    return await app.preview(entry, side)
-        except (CodedError, PictureError) as exc:
+            async with _reading(app):
+                return await app.preview(entry, side)
+        except PictureError as exc:
             raise ResourceError(str(exc)) from exc
 
     @server.resource(
@@ -140,7 +144,7 @@ def _library(server: MCPServer[App], app: App) -> None:
     @server.resource(
         "photos://tree{?depth}",
         title="Folders",
-        description="The folders, depth (1 to 4, else 2) levels of them, with how many entries each holds",
+        description="The folders, depth (1 to 4, else 2) levels of them, with how many files and folders each holds",
         mime_type="application/json",
     )
     async def folders(depth: str = "2") -> str:
@@ -188,7 +192,8 @@ def _work(server: MCPServer[App], app: App) -> None:
     async def jobs() -> str:
         permit()
         records = app.jobs.all(caller())[:MAX_ROWS]
-        return msgspec.json.encode(JobList(jobs=[shown(app, each) for each in records])).decode()
+        rows, _ = within([shown(app, each) for each in records], app.limits.result_bytes - _ROOM)
+        return msgspec.json.encode(JobList(jobs=rows)).decode()
 
     @server.resource(
         "photos://journal{?cursor}",
@@ -198,6 +203,7 @@ def _work(server: MCPServer[App], app: App) -> None:
     )
     async def journal(cursor: str = "") -> str:
         async with _reading(app):
+            await app.journal.refresh()
             return msgspec.json.encode(journal_page(app, cursor)).decode()
 
 
@@ -211,16 +217,19 @@ def journal_page(app: App, cursor: str) -> JournalPage:
     begins = 0
     if cursor:
         try:
-            last = app.cursors.open(cursor).decode("utf-8", "replace").removeprefix(_JOURNAL)
+            told = app.cursors.open(cursor).decode("utf-8", "replace")
         except BrokenSealError:
             raise CodedError(Code.BAD_ARGUMENT, "The cursor is not one that this server made") from None
+        if not told.startswith(_JOURNAL):
+            raise CodedError(Code.BAD_ARGUMENT, "The cursor belongs to something else than the journal", _ANEW)
+        last = told.removeprefix(_JOURNAL)
         begins = next((at for at, each in enumerate(done, 1) if each.op_id == last), len(done))
     page = done[begins : begins + _OPERATIONS]
     return JournalPage(
         operations=[
             Done(
                 op_id=each.op_id,
-                at=each.at,
+                at=f"{each.at[:_MINUTE]}Z",
                 action=each.action,
                 entries=len(each.entries),
                 done=msgspec.UNSET if each.done is None else len(each.done),
@@ -237,7 +246,7 @@ async def _reading(app: App) -> AsyncIterator[None]:
     """Take the turn, and say errors as the protocol has them for resources."""
     permit()
     try:
-        with app.speaking():
+        with app.speaking(), app.in_time():
             async with app.turn:
                 yield
     except CodedError as exc:
@@ -247,12 +256,8 @@ async def _reading(app: App) -> AsyncIterator[None]:
 
 
 async def _entry(app: App, node_id: str) -> Entry:
-    permit()
     try:
-        with app.speaking():
-            async with app.turn:
-                return await app.remote.stat(NodeId(node_id))
-    except CodedError as exc:
-        if exc.code is Code.NOT_FOUND:
-            raise ResourceNotFoundError("no item has this id") from None
-        raise ResourceError(str(exc)) from exc
+        async with _reading(app):
+            return await app.remote.stat(NodeId(node_id))
+    except ResourceNotFoundError:
+        raise ResourceNotFoundError("no item has this id") from None

@@ -76,15 +76,18 @@ class PhotoServer(MCPServer[App]):
 
     scopes: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     """By the name of a tool that changes something: of which scopes a token needs one."""
+    _names: frozenset[str] = frozenset()
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[App, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool by name."""
-        if name not in {tool.name for tool in await self.list_tools()}:
+        if not self._names:  # the set of tools is fixed when a server starts
+            self._names = frozenset(tool.name for tool in await self.list_tools())
+        if name not in self._names:
             ability = gate_of(name)
             if ability is not None:
-                raise CodedError(Code.READ_ONLY_MODE, f"Unknown tool: {name} comes with --allow {ability}")
+                raise CodedError(Code.READ_ONLY_MODE, f"{name} comes with --allow {ability}")
             raise CodedError(Code.NOT_FOUND, f"Unknown tool: {name[:60]}", "tools/list names the tools.")
         return await super().call_tool(name, arguments, context)
 

@@ -183,7 +183,7 @@ async def test_the_other_server_finishes_what_a_killed_one_left_as_soon_as_it_is
         await is_whole(other, service, job["job_id"])
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("moment", ["after"])
 async def test_the_next_server_finishes_what_a_killed_one_left_without_being_asked(service, home, place, moment):
     await dies(place, moment)
     async with serving(place) as following:

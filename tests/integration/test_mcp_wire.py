@@ -112,7 +112,7 @@ async def test_a_new_client_needs_no_handshake(home):
     assert json.loads(status["content"][0]["text"]) == status["structuredContent"]
     assert status["structuredContent"]["mode"] == "read-only"
     assert refused["isError"]
-    assert refused["content"][0]["text"].startswith("[read_only_mode] Unknown tool")
+    assert refused["content"][0]["text"].startswith("[read_only_mode] photos_trash comes with")
 
 
 async def test_an_old_client_shakes_hands(home):

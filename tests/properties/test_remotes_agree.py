@@ -243,5 +243,5 @@ async def bin_of(remote: Remote) -> list[tuple[Any, ...]]:
 
 TestTheRemotesAgree = Agreement.TestCase
 TestTheRemotesAgree.settings = settings(
-    max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -15,6 +15,7 @@ from ap_remote.errors import PlanError, UnsupportedError
 from ap_remote.organise import load_plan
 from ap_remote.organise.names import album_name
 from ap_remote.organise.plan import check_plan, make_plan
+from ap_remote.remote.paths import fold
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.policy.seal import BrokenSealError
 from ap_remote_mcp.principal import caller
@@ -144,6 +145,8 @@ def place_of(plan: Plan, wanted: str) -> int:
         return int(wanted[1:]) - 1
     names = [clean(folder.name) for folder in plan.folders]
     found = [number for number, folder in enumerate(plan.folders) if wanted in (folder.name, names[number])]
+    if not found:
+        found = [number for number, name in enumerate(names) if fold(name) == fold(clean(wanted))]
     if len(found) == 1:
         return found[0]
     if found:

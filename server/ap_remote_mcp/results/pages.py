@@ -144,6 +144,8 @@ class ServerStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
     index_note: str = ""
     roots: dict[str, str] = {}
     changes_left_today: int | msgspec.UnsetType = msgspec.UNSET
+    pixels_left_today: int
+    bytes_left_today: int | msgspec.UnsetType = msgspec.UNSET
     last_error: str = ""
 
 

@@ -18,6 +18,8 @@ _JOINER: Final = "\N{ZERO WIDTH JOINER}"
 
 def clean(text: str, limit: int = LIMIT) -> str:
     """Return *text* with control, bidirectional and zero-width characters replaced, cut to *limit* characters."""
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     head = text[: limit + 1]
     shown = "".join(_REPLACEMENT if is_hidden(head, index) else each for index, each in enumerate(head))
     return shown if len(shown) <= limit else shown[: limit - 1].rstrip(_JOINER) + "…"

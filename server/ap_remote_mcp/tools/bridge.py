@@ -8,11 +8,11 @@ module alone.
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
+from contextlib import nullcontext
 from functools import wraps
-from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, Final, get_type_hints
 
 import anyio
 import msgspec
@@ -30,6 +30,7 @@ from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.policy.abilities import Ability
 from ap_remote_mcp.principal import permit
+from ap_remote_mcp.tools.repairs import explained, repaired
 
 Run = Callable[..., Awaitable[Any]]
 _BROKEN: Final = "Do not retry; tell the person to look into the server's log."
@@ -81,9 +82,13 @@ class StructTool(Tool):
         assert isinstance(metadata, StructMetadata)  # noqa: S101 - make() puts nothing else here
         arguments = repaired(arguments, metadata._arguments)  # noqa: SLF001 - both classes are this module's
         try:
+            msgspec.json.encode(arguments)  # halves of characters (surrogates) are no text
             msgspec.convert(arguments, metadata._arguments)  # noqa: SLF001 - as above
+        except UnicodeError:
+            raise CodedError(Code.BAD_ARGUMENT, f"{self.name}: a text holds half a character") from None
         except msgspec.ValidationError as exc:
-            raise CodedError(Code.BAD_ARGUMENT, f"{self.name}: {exc}") from None
+            problem = explained(str(exc), metadata._arguments)  # noqa: SLF001 - as above
+            raise CodedError(Code.BAD_ARGUMENT, f"{self.name}: {problem}") from None
         asks = app.limits.question_seconds if self.resolved_params else app.limits.call_seconds
         with anyio.move_on_after(asks) as scope:
             time = deadline.Deadline(scope)
@@ -106,11 +111,11 @@ class StructTool(Tool):
         raise time.late()
 
 
-def make(fn: Run, *, annotations: ToolAnnotations, title: str = "", page: str = "") -> StructTool:
+def make(fn: Run, *, annotations: ToolAnnotations, title: str = "", page: str = "", waits: bool = True) -> StructTool:
     """Return the tool that calls *fn*; its docstring is the description, its annotations are the schemas.
 
     A *title* is for people, and given only where it tells more than the name. A *page* shows the answers in hosts that
-    have room for one.
+    have room for one. A tool that speaks to nobody *waits* for no turn.
 
     A parameter with a trailing underscore loses it on the wire (``from_`` is ``from``).
     """
@@ -135,7 +140,7 @@ def make(fn: Run, *, annotations: ToolAnnotations, title: str = "", page: str = 
     metadata = StructMetadata(arg_model=ArgModelBase, output_schema=output)
     metadata._arguments = arguments  # noqa: SLF001 - this module's class
     return StructTool(
-        fn=_timed(fn, context_kwarg or ""),
+        fn=_timed(fn, context_kwarg or "", waits=waits),
         name=fn.__name__,
         title=title or None,
         description=_description(fn),
@@ -150,7 +155,7 @@ def make(fn: Run, *, annotations: ToolAnnotations, title: str = "", page: str = 
     )
 
 
-def _timed(fn: Run, context_kwarg: str) -> Run:
+def _timed(fn: Run, context_kwarg: str, *, waits: bool) -> Run:
     """Give the body its time and its turn, and say errors of the library in our words."""
 
     @wraps(fn)
@@ -158,7 +163,7 @@ def _timed(fn: Run, context_kwarg: str) -> Run:
         app: App = arguments[context_kwarg].request_context.lifespan_context
         deadline.begin(app.limits.call_seconds)
         with app.speaking():
-            async with app.turn:
+            async with app.turn if waits else nullcontext():
                 return await fn(**arguments)
 
     return body
@@ -240,26 +245,3 @@ def _lean(schema: Any, dropped: AbstractSet[str], *, named: bool = False) -> Any
         and not (key in ("default", "required") and not value)
         and not (key == "minimum" and value in (0, 1))
     }
-
-
-def repaired(arguments: dict[str, Any], struct: type[msgspec.Struct]) -> dict[str, Any]:
-    """Undo what some hosts do: a list or a number sent as a JSON string."""
-    wanted = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
-    return {name: _read(value) if _is_foreign(value, wanted.get(name)) else value for name, value in arguments.items()}
-
-
-def _is_foreign(value: object, wanted: Any) -> bool:
-    while get_origin(wanted) is Annotated:
-        wanted = get_args(wanted)[0]
-    return (
-        isinstance(value, str)
-        and wanted is not None
-        and (get_origin(wanted) in (list, tuple, dict) or wanted in (int, float, bool))
-    )
-
-
-def _read(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 from mcp.server.mcpserver import Context
 from msgspec import Meta
 
@@ -18,7 +19,7 @@ from ap_remote_mcp.tools.folders import plan_listing
 from ap_remote_mcp.tools.listing import folders_in, is_item, listed
 from ap_remote_mcp.tools.parameters import Cursor, Id, Rows
 from ap_remote_mcp.tools.queries import ListQuery, Position, Source, begin
-from ap_remote_mcp.tools.rows import Row, cut, items_within
+from ap_remote_mcp.tools.rows import Cut, Row, cut, items_within, people_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -54,21 +55,24 @@ async def listing(app: App, query: ListQuery, position: Position, *, depth: int,
         CodedError: there is no such album.
         RemoteError: what the remote raises.
     """
-    standing = query.source in ("recent", "favorites")
+    standing = query.source in ("recent", "favorites", "unfiled")
     folders: list[Folder] = []
     note = ""
-    async with aclosing(listed(app, query)) as entries:
+    # One more tells whether there are more; where rows moved some more are looked at.
+    async with aclosing(listed(app, query, position.at + 2 * limit + 1)) as entries:
         if standing:
             page = await cut((Row(each) async for each in entries), position, limit)
             total = None
         else:
             everything = [each async for each in entries]
-            files = [each for each in everything if is_item(query, each)]
+            folders_among, files = _parted(query, everything)
             page = await cut(_each(files), position, limit)
             total = len(files)
             if not position.at and query.source != "trash":
-                folders, note = await folders_in(app, [each for each in everything if each.is_folder], depth)
-    items, following = items_within(app, position, page)
+                folders, note = await folders_in(app, folders_among, depth)
+    if query.album:
+        page = await _at_home(app, page)
+    items, following = await items_within(app, position, page)
     answer = Listing(
         items=items,
         as_of=app.now,
@@ -91,15 +95,30 @@ async def photos_get(
     app: App = ctx.request_context.lifespan_context
     entries, missing = await app.entries(ids)
     answer = Found(items=[], missing=missing)
+    names = await people_in(app, entries)
     size = 0
     for entry in entries:
-        shown = details(entry, detail)
+        shown = details(entry, detail, names)
         size += app.weigh(shown)
         if answer.items and size > app.limits.result_bytes:
             answer.left_out.append(entry.id)
         else:
             answer.items.append(shown)
     return answer
+
+
+def _parted(query: ListQuery, entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """Return the folders and albums among entries, and what is shown as items, which in the trash is everything."""
+    folders = [each for each in entries if each.is_folder]
+    return folders, [each for each in entries if is_item(query, each)] if folders else entries
+
+
+async def _at_home(app: App, page: Cut) -> Cut:
+    """Return members of an album where they lie, in place of where the album shows them."""
+    found, _ = await app.entries([row.entry.id for row in page.rows])
+    homes = {each.id: each for each in found}
+    rows = [row._replace(entry=homes.get(row.entry.id, row.entry)) for row in page.rows]
+    return msgspec.structs.replace(page, rows=rows)
 
 
 async def _each(files: list[Entry]) -> AsyncIterator[Row]:

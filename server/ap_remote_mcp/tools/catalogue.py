@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from ap_remote_mcp.policy.abilities import Ability
@@ -53,8 +54,8 @@ def tools(allowed: frozenset[Ability]) -> list[Tool]:
         make(photos_show, annotations=READS, page=PAGE),
         make(photos_duplicates, annotations=READS),
         make(photos_suggest_folders, annotations=READS_HERE),
-        make(photos_status, annotations=READS_HERE),
-        make(photos_job, annotations=READS_HERE),
+        make(photos_status, annotations=READS_HERE, waits=False),
+        make(photos_job, annotations=READS_HERE, waits=False),
         make(photos_sync, annotations=FETCHES),
     ]
     for ability, make_them in _GATED.items():
@@ -114,6 +115,27 @@ def offer_jobs(app: App) -> None:
         app.jobs.offer(DOWNLOAD, partial(download, app), resumes=True)
 
 
+_BRINGS: Final = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                "photos_move",
+                "photos_album",
+                "photos_mark",
+                "photos_apply_folders",
+                "photos_person",
+                "photos_undo",
+            ),
+            Ability.ORGANISE,
+        ),
+        **dict.fromkeys(("photos_upload", "photos_download"), Ability.TRANSFER),
+        **dict.fromkeys(("photos_trash", "photos_restore"), Ability.TRASH),
+        "photos_purge": Ability.PURGE,
+    }
+)
+"""By the name of a tool the ability that brings it; photos_undo comes with any but the last, with this one first."""
+
+
 def gate_of(name: str) -> Ability | None:
     """Return the ability that would bring the tool *name*; ``None`` if nothing would."""
-    return next((ability for ability, make_them in _GATED.items() if name in {t.name for t in make_them()}), None)
+    return _BRINGS.get(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
+import anyio.to_thread
 from mcp.server.mcpserver import Context
 from msgspec import Meta
 
@@ -79,6 +80,11 @@ async def photos_duplicates(
 
 async def _exact(app: App, query: DuplicatesQuery) -> _Found:
     files, note = await _files(app, query)
+    app.turn.leave()
+    return _Found(await anyio.to_thread.run_sync(_same_bytes, files), len(files), note)
+
+
+def _same_bytes(files: Sequence[Entry]) -> list[Copies]:
     known: dict[tuple[str, int], list[Entry]] = defaultdict(list)
     for entry in files:
         if entry.md5 and entry.size:
@@ -88,7 +94,7 @@ async def _exact(app: App, query: DuplicatesQuery) -> _Found:
         if len(same) > 1:
             found = twins(md5, map(_file, same))
             groups.append(_copies([(each.id, each.size) for each in found.files], found.why))
-    return _Found(groups, len(files), note)
+    return groups
 
 
 async def _near(app: App, query: DuplicatesQuery) -> _Found:
@@ -99,6 +105,7 @@ async def _near(app: App, query: DuplicatesQuery) -> _Found:
             "photos_sync(what=embeddings) makes one; kind=exact needs none.",
         )
     files, note = await _files(app, query)
+    app.turn.leave()
     table = await app.index.table()
     photographs = {entry.id: entry for entry in files if entry.is_photo}
     owners: dict[int, list[Entry]] = defaultdict(list)

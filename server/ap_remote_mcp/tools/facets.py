@@ -15,11 +15,12 @@ from ap_remote_mcp.context import App
 from ap_remote_mcp.results.items import kind_of, place_name
 from ap_remote_mcp.results.pages import Facets
 from ap_remote_mcp.results.text import clean
-from ap_remote_mcp.tools.filters import select
+from ap_remote_mcp.tools import local
+from ap_remote_mcp.tools.filters import Selection, select
+from ap_remote_mcp.tools.local import counted
 from ap_remote_mcp.tools.parameters import Filter, From, People, PlaceName, Things, To
 from ap_remote_mcp.tools.queries import MediaKind, SearchQuery
-from ap_remote_mcp.tools.rows import Search, rows
-from ap_remote_mcp.tools.search import counted
+from ap_remote_mcp.tools.rows import Reach, Search, rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,8 @@ _CATEGORIES: Final[dict[By, Category]] = {
 }
 """What Amazon counts itself; the rest is counted here."""
 _KINDS: Final = {"PHOTOS": "photo", "VIDEOS": "video", "ALBUMS": "album"}
+NOWHERE: Final = "(no place)"
+"""The row of what has no place, so that the rows add up to the total."""
 _YEAR: Final = re.compile(r"[0-9]{4}")
 _TIME: Final = {"year": 4, "month": 7, "day": 10}
 """Characters of an ISO date."""
@@ -81,30 +84,70 @@ async def counts_by(app: App, by: By, query: SearchQuery, limit: int) -> Facets:
         CodedError: a filter that means nothing.
         RemoteError: what the remote raises.
     """
-    search = Search(query, "server", await select(app, query))
-    selection = search.selection
+    selection = await select(app, query)
+    as_of = await local.moment(app, selection.filter)
+    search = Search(query, "server", selection, as_of)
+    table: list[list[str | int]]
+    if by == "kind" and selection.exact and as_of:
+        kinds = await local.by_kind(app, selection.filter, as_of)
+        table = [[_KINDS[value], count] for value, count in kinds]
+        total = sum(count for _, count in kinds)
+        return Facets(by=by, total=total, rows=table[:limit], note=_notes(selection, _more(table, limit)))
     if by in _CATEGORIES and selection.exact:
         facets = await app.remote.aggregations(_CATEGORIES[by], query=selection.filter)
-        types = facets if by == "kind" else await app.remote.aggregations("type", query=selection.filter)
-        total = counted(types, selection.filter)
-        return Facets(by=by, total=total, rows=[_row(by, each) for each in facets[:limit]], note=_more(facets, limit))
+        if by == "kind":
+            total = counted(facets, selection.filter)
+        else:
+            total = await _total(app, selection.filter, as_of)
+        table = [_row(by, each) for each in facets]
+        if by == "place" and (placed := sum(each.count for each in facets)) < total:
+            table.append([NOWHERE, total - placed])
+        note = _more(table, limit) if table else await _nothing(app, by)
+        return Facets(by=by, total=total, rows=table[:limit], note=_notes(selection, note))
     if by == "year" and selection.exact:
-        years = await app.remote.aggregations("time", query=selection.filter)
-        if all(_YEAR.fullmatch(each.value) for each in years):
-            shown: list[list[str | int]] = [
-                [each.value, each.count] for each in sorted(years, key=lambda each: each.value, reverse=True)
-            ]
-            total = counted(await app.remote.aggregations("type", query=selection.filter), selection.filter)
-            return Facets(by=by, total=total, rows=shown[:limit], note=_more(shown, limit))
-    counts, values, total, whole = await _count(app, search, by)
-    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+        counts = await _years(app, selection.filter, as_of)
+        if counts is not None:
+            years, total = counts
+            table = [[label, count] for label, count in years]
+            return Facets(by=by, total=total, rows=table[:limit], note=_notes(selection, _more(table, limit)))
+    sums, values, total, whole = await _count(app, search, by)
+    ordered = sorted(sums.items(), key=lambda pair: (-pair[1], pair[0]))
     if by in _TIME:
         ordered.sort(reverse=True)
-    table: list[list[str | int]] = [
-        [label, count, values[label]] if label in values else [label, count] for label, count in ordered[:limit]
-    ]
+    if by == "place" and (placed := sum(sums.values())) < total:
+        ordered.append((NOWHERE, total - placed))
+    table = [[label, count, values[label]] if label in values else [label, count] for label, count in ordered[:limit]]
     note = "" if whole else f"only the newest {app.limits.scan} entries were counted"
-    return Facets(by=by, total=total, rows=table, note=note or _more(ordered, limit))
+    note = note or (_more(ordered, limit) if ordered else await _nothing(app, by))
+    return Facets(by=by, total=total, rows=table, note=_notes(selection, note))
+
+
+async def _total(app: App, query: str, as_of: float) -> int:
+    if as_of:
+        return await local.count(app, query, as_of)
+    return counted(await app.remote.aggregations("type", query=query), query)
+
+
+async def _years(app: App, query: str, as_of: float) -> tuple[list[tuple[str, int]], int] | None:
+    """Return the counts by year, the newest first, and the total; ``None`` where the service counts otherwise."""
+    if as_of:
+        total = await local.count(app, query, as_of)
+        return await local.by_year(app, query, as_of, total), total
+    years = await app.remote.aggregations("time", query=query)
+    if not all(_YEAR.fullmatch(each.value) for each in years):
+        return None
+    shown = sorted(((each.value, each.count) for each in years), reverse=True)
+    return shown, await _total(app, query, as_of)
+
+
+async def _nothing(app: App, by: By) -> str:
+    """Say that the library has no such thing at all, where it has none: else nothing is found by the filters."""
+    named = {"thing": "labels (things)", "person": "people", "place": "places"}.get(by, "")
+    return f"the library has no {named}" if named and not await app.library(_CATEGORIES[by]) else ""
+
+
+def _notes(selection: Selection, note: str) -> str:
+    return "; ".join(each for each in (selection.note, note) if each)
 
 
 def _more(rows: Sequence[object], limit: int) -> str:
@@ -123,7 +166,8 @@ async def _count(app: App, search: Search, by: By) -> tuple[Counter[str], dict[s
     counts: Counter[str] = Counter()
     values: dict[str, str] = {}
     total = 0
-    async with aclosing(rows(app, search, app.limits.scan)) as source:
+    reach = Reach()
+    async with aclosing(rows(app, search, app.limits.scan + 1, reach)) as source:
         async for row in source:
             if total == app.limits.scan:
                 return counts, values, total, False
@@ -132,7 +176,7 @@ async def _count(app: App, search: Search, by: By) -> tuple[Counter[str], dict[s
                 counts[label] += 1
                 if value != label:
                     values[label] = value
-    return counts, values, total, True
+    return counts, values, total, not reach.short
 
 
 def _labels(entry: Entry, by: By) -> list[tuple[str, str]]:

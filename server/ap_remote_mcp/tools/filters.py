@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import calendar
-import difflib
-import re
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
@@ -12,21 +10,22 @@ import msgspec
 
 from ap_remote.query import all_of, facet, parse_search, show
 from ap_remote_mcp.errors import Code, CodedError
-from ap_remote_mcp.results.text import clean
+from ap_remote_mcp.tools import names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ap_remote.model import Entry, Facet
+    from ap_remote.model import Entry
     from ap_remote.query import Query
     from ap_remote_mcp.context import App
     from ap_remote_mcp.tools.queries import SearchQuery
 
-DATE: Final = r"^([0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?)?$"
-"""A year, a month or a day; empty for none."""
+DATE: Final = r"^([0-9]{4}(-[0-9]{2}(-[0-9]{2}([T ][0-9:.,Zz+-]*)?)?)?)?$"
+"""A year, a month or a day, of which the time is left out; empty for none."""
+DATES: Final = "a date is YYYY, YYYY-MM or YYYY-MM-DD"
+_DAY: Final = 10
+"""Characters of a day."""
 _PLACES: Final = 30
-_HINTS: Final = 5
-_WORD: Final = re.compile(r"[\w'-]+")
 _TYPES: Final = {"photo": "PHOTOS", "video": "VIDEOS"}
 
 
@@ -61,7 +60,7 @@ class Selection(msgspec.Struct, frozen=True):
         """Whether an entry that the remote found belongs to the answer."""
         if self.period is not None and not self.period.holds(entry):
             return False
-        return not self.words or all(word in _told(entry) for word in self.words)
+        return not self.words or holds_all(entry, self.words)
 
 
 async def select(app: App, query: SearchQuery, *, facets: str = "", words: str = "") -> Selection:
@@ -78,22 +77,29 @@ async def select(app: App, query: SearchQuery, *, facets: str = "", words: str =
         QuerySyntaxError: the caller's filter.
     """
     parts: list[Query] = []
-    note = ""
-    if query.filter:
-        parts.append(parse_search(query.filter))
+    notes: list[str] = []
+    if query.filter.strip():
+        own = parse_search(query.filter)
+        parts.append(own)
+        notes.append(await names.remarks(app, own))
     if query.kind != "any":
         parts.append(facet("type", _TYPES[query.kind]))
     if query.fav:
         parts.append(facet("favorite", "true"))
-    if query.place:
-        parts.append(facet("location", *await _places(app, query.place)))
+    if query.place.strip():
+        values, note = names.places(query.place, await app.library("location"))
+        parts.append(facet("location", *values))
+        notes.append(note)
     if query.things:
-        parts.append(facet("things", tuple(each.casefold() for each in query.things)))
+        labels = await app.library("things")
+        parts.append(facet("things", tuple(names.thing(each, labels) for each in query.things)))
     if query.people:
-        parts.append(facet("people", tuple([await _person(app, each) for each in query.people])))
+        people = await app.library("allPeople")
+        parts.append(facet("people", tuple(names.person(each, people) for each in query.people)))
     if facets:
         found, note = await _meant(app, facets)
         parts.extend(found)
+        notes.append(note)
     period = _period(query.begin, query.end)
     if period is not None:
         found, exact = await _time_facets(app, period)
@@ -102,90 +108,81 @@ async def select(app: App, query: SearchQuery, *, facets: str = "", words: str =
     return Selection(
         filter=show(all_of(*parts)) if parts else "",
         period=period,
-        words=tuple(_WORD.findall(words.casefold())),
-        note=note,
+        words=tuple(names.fold(words).split()),
+        note="; ".join(each for each in notes if each),
     )
 
 
-def _told(entry: Entry) -> str:
-    """Return all that is written about an entry, for looking up words."""
+def holds_all(entry: Entry, words: Sequence[str]) -> bool:
+    """Whether what is written about an entry has all of some folded words."""
+    written = told(entry)
+    return all(word in written for word in words)
+
+
+def told(entry: Entry) -> str:
+    """Return all that is written about an entry, folded, for looking up words."""
     media = entry.media
     place = media.place if media else None
-    told = [entry.path, entry.description, *entry.things, *entry.people, *entry.labels]
+    written = [entry.path, entry.description, *entry.things, *entry.people, *entry.labels]
     if media:
-        told += [media.make, media.model]
+        written += [media.make, media.model]
     if place:
-        told += [place.city, place.region, place.country, place.label]
+        written += [place.city, place.region, place.country, place.label]
     if entry.taken:
-        told.append(entry.taken.strftime("%Y-%m-%d %B"))
-    return "\n".join(each for each in told if each).casefold()
+        written.append(entry.taken.strftime("%Y-%m-%d %B"))
+    return names.folded("\n".join(each for each in written if each))
 
 
-async def _places(app: App, text: str) -> list[str]:
-    if "#" in text:
-        return [text]
-    known = await app.library("location")
-    wanted = text.casefold()
-    exact = [each.value for each in known if wanted in _names(each)]
-    found = exact or [each.value for each in known if any(wanted in name for name in _names(each))]
-    if not found:
-        raise _unknown("place", text, known, "photos_facets(by=place) lists the places.")
-    return found[:_PLACES]
+class Meant(msgspec.Struct, frozen=True):
+    """What a text says in names that the library knows: folded names and the values of their facets."""
+
+    things: dict[str, str] = {}
+    places: dict[str, list[str]] = {}
+    people: dict[str, str] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """All of them."""
+        return [*self.things, *self.places, *self.people]
+
+    def query(self) -> list[Query]:
+        """Return them as facets that must all hold."""
+        parts = [facet("location", *values[:_PLACES]) for values in self.places.values()]
+        parts += [facet("people", value) for value in self.people.values()]
+        if self.things:
+            parts.append(facet("things", tuple(self.things.values())))
+        return parts
 
 
-async def _person(app: App, text: str) -> str:
-    known = await app.library("allPeople")
-    wanted = text.casefold()
-    found = [each.value for each in known if wanted in (each.value.casefold(), (each.label or "").casefold())]
-    if not found:
-        raise _unknown("person", text, known, "photos_facets(by=person) lists the people.")
-    if len(found) > 1:
-        raise CodedError(Code.AMBIGUOUS, f"{len(found)} people have that name: {', '.join(found[:_HINTS])}")
-    return found[0]
-
-
-def _unknown(what: str, text: str, known: Sequence[Facet], then: str) -> CodedError:
-    names = sorted({clean(each.label or each.value, 40) for each in known})
-    near = difflib.get_close_matches(clean(text, 40), names, n=_HINTS, cutoff=0.4)
-    hint = f"; near are {', '.join(map(repr, near))}" if near else ""
-    return CodedError(Code.NOT_FOUND, f"The library knows no {what} {clean(text, 40)!r}{hint}", then)
-
-
-def _names(each: Facet) -> list[str]:
-    return [part.casefold() for part in (*each.value.split("#"), each.label or "") if part]
+async def meaning(app: App, text: str) -> Meant:
+    """Return the things, places and people of the library that a text names."""
+    things = {names.fold(each.value): each.value for each in await app.library("things")}
+    places: dict[str, list[str]] = {}
+    for each in await app.library("location"):
+        for name in names.place_names(each.value, each.label or "")[0]:
+            places.setdefault(name, []).append(each.value)
+    people = {names.fold(each.label): each.value for each in await app.library("allPeople") if each.label}
+    found = _phrases(names.fold(text), {*things, *places, *people})
+    return Meant(
+        things={each: things[each] for each in found if each in things},
+        places={each: places[each] for each in found if each in places and each not in things},
+        people={each: people[each] for each in found if each in people and each not in things and each not in places},
+    )
 
 
 async def _meant(app: App, text: str) -> tuple[list[Query], str]:
     """Read a text as facets: each word that is a thing, a place or a person narrows the search."""
-    things = {each.value.casefold(): each.value for each in await app.library("things")}
-    places: dict[str, list[str]] = {}
-    for each in await app.library("location"):
-        for name in _names(each):
-            places.setdefault(name, []).append(each.value)
-    people = {(each.label or "").casefold(): each.value for each in await app.library("allPeople") if each.label}
-    parts: list[Query] = []
-    understood: list[str] = []
-    wanted: list[str] = []
-    for word in _phrases(text.casefold(), {*things, *places, *people}):
-        if word in things:
-            wanted.append(things[word])
-        elif word in places:
-            parts.append(facet("location", *places[word][:_PLACES]))
-        elif word in people:
-            parts.append(facet("people", people[word]))
-        understood.append(word)
-    if wanted:
-        parts.append(facet("things", tuple(wanted)))
-    if not parts:
+    meant = await meaning(app, text)
+    if not meant.names:
         sentence = "No word of the text is a thing, a place or a person of the library"
         raise CodedError(Code.NOT_FOUND, sentence, "Use mode metadata, or photos_facets to see what is known.")
-    return parts, f"searched by the words {', '.join(map(repr, understood))} only"
+    return meant.query(), f"searched by the words {', '.join(map(repr, meant.names))} only"
 
 
 def _phrases(text: str, known: set[str]) -> list[str]:
-    """Return the known names in a text, longest first, none inside another."""
+    """Return the known names in a folded text, longest first, none inside another."""
     found: list[str] = []
-    rest = f" {' '.join(_WORD.findall(text))} "
+    rest = f" {text} "
     for name in sorted(known, key=lambda each: (-len(each), each)):
         if name and f" {name} " in rest:
             found.append(name)
@@ -204,7 +201,7 @@ def _period(begin: str, end: str) -> Period | None:
 
 def _day(text: str, name: str) -> tuple[date, date]:
     """Return the first and the last day that a year, a month or a day means."""
-    numbers = [int(part) for part in text.split("-")]
+    numbers = [int(part) for part in text[:_DAY].split("-")]
     try:
         match numbers:
             case [year]:
@@ -214,7 +211,7 @@ def _day(text: str, name: str) -> tuple[date, date]:
             case _:
                 return date(*numbers), date(*numbers)
     except (ValueError, calendar.IllegalMonthError):
-        raise CodedError(Code.BAD_ARGUMENT, f"{name}: {text} is no date") from None
+        raise CodedError(Code.BAD_ARGUMENT, f"{name}: {text[:_DAY]} is no date; {DATES}") from None
 
 
 async def _time_facets(app: App, period: Period) -> tuple[list[Query], bool]:

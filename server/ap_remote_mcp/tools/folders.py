@@ -129,10 +129,12 @@ async def plan_listing(app: App, named: tuple[str, str], position: Position, lim
                 kind="album",
                 count=len(each.members),
             )
-            for number, each in enumerate(plan.folders[: app.limits.folders], 1)
+            for number, each in list(enumerate(plan.folders, 1))[position.at : position.at + app.limits.folders]
         ]
-        left = len(plan.folders) - len(answer.folders)
-        answer.note = f"{left} more folders: photos://plan/{plan.id}" if left else ""
+        at = position.at + len(answer.folders)
+        if at < len(plan.folders):
+            answer.next = seal(app, Position(query=position.query, at=at))
+            answer.note = f"{len(plan.folders) - at} more folders: pass next as cursor"
         return answer
     members = plan.folders[place_of(plan, named[1])].members
     gone, seen, size = 0, 0, 600

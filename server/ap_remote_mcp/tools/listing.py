@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from ap_remote.errors import UnsupportedError
+from ap_remote.errors import IsFileError, NotFoundError, UnsupportedError
 from ap_remote.model import Kind, NodeId
 from ap_remote.remote.features import SupportsAlbums, SupportsTrashListing
-from ap_remote.remote.paths import normalise
+from ap_remote.remote.paths import components, join, normalise
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.results.pages import Folder, Tree
 from ap_remote_mcp.results.text import clean
+from ap_remote_mcp.tools import local
+from ap_remote_mcp.tools.names import fold
 from ap_remote_mcp.tools.rows import Row
 
 if TYPE_CHECKING:
@@ -27,16 +29,21 @@ if TYPE_CHECKING:
 _NEAR = 5
 
 
-async def listed(app: App, query: ListQuery) -> AsyncGenerator[Entry]:
-    """Yield the entries that a listing means, folders and albums among them.
+async def listed(app: App, query: ListQuery, want: int | None = None) -> AsyncGenerator[Entry]:
+    """Yield the entries that a listing means, folders and albums among them; *want* of them are enough.
 
     Raises:
-        CodedError: no such album, or several of that name.
+        CodedError: no such folder or album, or several of that name.
         UnsupportedError: the remote has no albums, or no view of its trash.
         RemoteError: as :meth:`Remote.list` and :meth:`Remote.search`.
     """
-    async for entry in await _source(app, query):
-        yield entry
+    try:
+        async for entry in await _source(app, query, want):
+            yield entry
+    except NotFoundError as exc:
+        if query.source != "folder" or query.album:
+            raise
+        raise await _no_folder(app, query.path) from exc
 
 
 async def listed_rows(app: App, query: ListQuery) -> AsyncGenerator[Row]:
@@ -52,23 +59,68 @@ def is_item(query: ListQuery, entry: Entry) -> bool:
     return query.source == "trash" or not entry.is_folder
 
 
-async def _source(app: App, query: ListQuery) -> AsyncIterator[Entry]:
+async def _source(app: App, query: ListQuery, want: int | None) -> AsyncIterator[Entry]:
     match query.source:
         case "trash":
             if not isinstance(app.remote, SupportsTrashListing):
                 raise UnsupportedError("this remote cannot list its trash")
             return app.remote.trashed()
         case "recent":
-            return app.remote.search("", sort="-created")
+            return local.entries(app, "", sort="-created", limit=want, as_of=await local.moment(app, ""))
         case "favorites":
             return app.remote.search("favorite:(true)")
+        case "albums":
+            return _albums(app)
+        case "unfiled":
+            return _unfiled(app, want)
     return app.remote.list(await _target(app, query))
+
+
+def _albums(app: App) -> AsyncIterator[Entry]:
+    if not isinstance(app.remote, SupportsAlbums):
+        raise UnsupportedError("this remote has no albums")
+    return app.remote.albums()
+
+
+async def _unfiled(app: App, want: int | None) -> AsyncGenerator[Entry]:
+    """Yield the pictures that are in no album, the newest first."""
+    albums = [each async for each in _albums(app)]
+    inside = {each.id for album in albums async for each in app.remote.list(NodeId(album.id))}
+    limit = None if want is None else want + len(inside)
+    as_of = await local.moment(app, "")
+    async for entry in local.entries(app, "", sort="-taken", limit=limit, as_of=as_of):
+        if entry.id not in inside:
+            yield entry
+
+
+async def _no_folder(app: App, path: str) -> CodedError:
+    """Return the error that names the folders beside the one that is not there."""
+    if path.startswith("plan:"):
+        what = f"There is no plan {clean(path.removeprefix('plan:'), 40)!r}"
+        return CodedError(Code.NOT_FOUND, what, "photos_suggest_folders makes one and tells its id.")
+    names = components(path)
+    for depth in range(len(names) - 1, -1, -1):
+        above = join(*names[:depth])
+        try:
+            inside = [each async for each in app.remote.list(above)]
+        except (NotFoundError, IsFileError):
+            continue
+        folders = {fold(each.name): each.path for each in inside if each.is_folder}
+        near = difflib.get_close_matches(fold(names[depth]), folders, n=_NEAR, cutoff=0.4) or list(folders)[:_NEAR]
+        shown = ", ".join(repr(clean(folders[each], 60)) for each in near)
+        hint = f"; near are {shown}" if shown else f"; {clean(above or 'the root', 60)!r} has no folders"
+        break
+    else:
+        hint = ""
+    return CodedError(
+        Code.NOT_FOUND, f"There is no folder {clean(path, 60)!r}{hint}", "photos_list shows what is there."
+    )
 
 
 async def _target(app: App, query: ListQuery) -> Ref:
     if not query.album:
         return normalise(query.path)
-    return NodeId((await album_named(app, query.album)).id)
+    return NodeId((await album_named(app, query.album.strip())).id)
 
 
 async def album_named(app: App, wanted: str) -> Entry:
@@ -103,7 +155,7 @@ async def folders_in(app: App, entries: list[Entry], depth: int) -> tuple[list[F
         counted = depth > 0 and looks < app.limits.counted_folders
         inside = [each async for each in app.remote.list(NodeId(entry.id))] if counted else []
         looks += counted
-        folders.append(_folder(entry, len(inside) if counted else None))
+        folders.append(_folder(entry, inside if counted else None))
         if depth > 1:
             folders += [_folder(each, None) for each in inside if each.is_folder]
     notes = []
@@ -115,7 +167,7 @@ async def folders_in(app: App, entries: list[Entry], depth: int) -> tuple[list[F
 
 
 async def tree(app: App, depth: int) -> Tree:
-    """Return the folders down to a depth, each with the number of its entries, as many as an answer holds."""
+    """Return the folders down to a depth, each with how many files and folders it has, as many as an answer holds."""
     folders: list[Folder] = []
     looks = 0
     waiting: list[tuple[Entry | None, int]] = [(None, 0)]
@@ -124,7 +176,7 @@ async def tree(app: App, depth: int) -> Tree:
         inside = [each async for each in app.remote.list("" if above is None else NodeId(above.id))]
         looks += 1
         if above is not None:
-            folders.append(_folder(above, len(inside)))
+            folders.append(_folder(above, inside))
         within = sorted((each for each in inside if each.kind is Kind.FOLDER), key=lambda each: each.name.casefold())
         if level < depth:
             waiting += [(each, level + 1) for each in reversed(within)]
@@ -132,11 +184,13 @@ async def tree(app: App, depth: int) -> Tree:
     return Tree(folders=folders, as_of=app.now, note=note)
 
 
-def _folder(entry: Entry, count: int | None) -> Folder:
+def _folder(entry: Entry, inside: list[Entry] | None) -> Folder:
+    within = sum(each.is_folder for each in inside or ())
     return Folder(
         id=entry.id,
         name=clean(entry.name),
         path=clean(entry.path, 300),
         kind="album" if entry.kind is Kind.ALBUM else "folder",
-        count=UNSET if count is None else count,
+        count=UNSET if inside is None else len(inside) - within,
+        folders=within,
     )

@@ -82,15 +82,18 @@ async def photos_contact_sheet(
         raise CodedError(Code.BAD_ARGUMENT, "Give ids, or query and filter, or a cursor")
     following = ""
     missing: list[str] = []
+    scores: dict[str, float] = {}
     if ids:
         entries, missing = await app.entries(ids)
     else:
         position = unseal(app, cursor) if cursor else Position(query=SearchQuery(text=query, filter=filter_))
         page = await _page(app, position, limit)
         entries = [row.entry for row in page.rows]
+        scores = {row.entry.id: round(row.score, 3) for row in page.rows if row.score}
         if page.more:
-            at = position.at + len(entries)
-            following = seal(app, Position(query=position.query, at=at, last=entries[-1].id))
+            best = max([position.best, *scores.values()])
+            at = page.at + len(entries)
+            following = seal(app, Position(query=position.query, at=at, last=entries[-1].id, best=best))
     if not entries:
         raise CodedError(Code.NOT_FOUND, "There is nothing to show")
     app.spend(app.pixels, len(entries) * TILE_PX * TILE_PX, "pixels")
@@ -98,7 +101,10 @@ async def photos_contact_sheet(
     tiles = [await _tile(app, entry) for entry in entries]
     app.turn.leave()
     grid = await anyio.to_thread.run_sync(partial(sheet, tiles, side=MAX_PX))
-    legend = [[n, each.id, clean(each.name), minute(each.taken)] for n, each in enumerate(entries, start=1)]
+    legend = [
+        [n, each.id, clean(each.name), minute(each.taken), *([scores[each.id]] if each.id in scores else [])]
+        for n, each in enumerate(entries, start=1)
+    ]
     caption: dict[str, object] = {"legend": legend}
     if missing:
         caption["missing"] = missing

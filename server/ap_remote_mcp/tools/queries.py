@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ap_remote_mcp.context import App
 
 SearchMode = Literal["auto", "semantic", "server", "metadata"]
-Source = Literal["folder", "recent", "trash", "favorites"]
+Source = Literal["folder", "recent", "trash", "favorites", "albums", "unfiled"]
 MediaKind = Literal["any", "photo", "video"]
 Sameness = Literal["exact", "near"]
 
@@ -60,6 +60,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     query: SearchQuery | ListQuery | DuplicatesQuery
     at: int = 0
     last: str = ""
+    best: float = 0.0
+    """The score of the best row of all pages."""
 
 
 Q = TypeVar("Q", SearchQuery, ListQuery, DuplicatesQuery)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from mcp.server.mcpserver import Context
 from msgspec import UNSET, Meta
@@ -11,14 +11,17 @@ from ap_remote.remote.base import Sort
 from ap_remote_mcp.context import App
 from ap_remote_mcp.policy.limits import MAX_ID
 from ap_remote_mcp.results.pages import SearchPage
+from ap_remote_mcp.tools import local
+from ap_remote_mcp.tools.filters import Meant, meaning
 from ap_remote_mcp.tools.parameters import Cursor, Filter, From, People, PlaceName, Rows, Things, To, Words
 from ap_remote_mcp.tools.queries import MediaKind, Position, SearchMode, SearchQuery, begin
 from ap_remote_mcp.tools.rows import Cut, Search, found, items_within
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
-    from ap_remote.model import Facet
+_FADED: Final = 0.75
+"""Of the best score (own choice); cosines of an encoder lie close together."""
 
 
 async def photos_search(
@@ -62,14 +65,14 @@ async def photos_search(
     )
     wanted, position = begin(app, wanted, cursor)
     search, page = await found(app, wanted, position, limit)
-    items, following = items_within(app, position, page)
+    items, following = await items_within(app, position, page)
     total = await _total(app, search, position, page, cut_short=len(items) < len(page.rows))
     return SearchPage(
         items=items,
-        as_of=app.now,
+        as_of=app.time_of(search.as_of) + "Z" if search.as_of else app.now,
         total=UNSET if total is None else total,
         next=following,
-        note=_note(app, search, page, following=following),
+        note=await _note(app, search, position, page, following=following),
         mode_used=search.mode,
         index=await app.coverage() if search.mode == "semantic" else UNSET,
     )
@@ -79,21 +82,50 @@ async def _total(app: App, search: Search, position: Position, page: Cut, *, cut
     if search.mode == "semantic":
         return None
     if not page.more and not cut_short:
-        return position.at + len(page.rows)
+        return page.at + len(page.rows) if page.rows or not position.at else None
     if not search.selection.exact:
         return None
-    return counted(await app.remote.aggregations("type", query=search.selection.filter), search.selection.filter)
+    # Later pages say what the first one counted.
+    return await local.count(app, search.selection.filter, search.as_of, fresh=not position.at)
 
 
-def counted(facets: Sequence[Facet], query: str) -> int:
-    """Return how many entries a search finds from their counts by type; albums only where they were asked for."""
-    return sum(facet.count for facet in facets if facet.value != "ALBUMS" or "ALBUMS" in query)
-
-
-def _note(app: App, search: Search, page: Cut, *, following: str) -> str:
-    notes = [search.selection.note, page.note]
-    if not search.selection.exact and not page.more and search.mode != "semantic":
+async def _note(app: App, search: Search, position: Position, page: Cut, *, following: str) -> str:
+    notes = [search.note, search.selection.note, page.note]
+    if search.mode == "semantic":
+        notes.append(await _said(app, search, page))
+        notes.append(_faded(position, page))
+    elif page.short:
         notes.append(f"at most {app.limits.scan} entries were looked through")
     if page.more and not following:
         notes.append("no further pages: narrow the search")
     return "; ".join(note for note in notes if note)
+
+
+async def _said(app: App, search: Search, page: Cut) -> str:
+    """Say what of a question was read, and what of it would narrow the search."""
+    told: list[str] = []
+    first = sum(row.written for row in page.rows)
+    if first:
+        told.append(f"{first} first by what is written about them, the rest by meaning")
+    if search.words:
+        meant = await meaning(app, search.query.text)
+        spelt = {name: f"{name!r} is a {kind}: {kind}{many} narrows" for name, kind, many in _named(search, meant)}
+        told += spelt.values()
+    return "; ".join(told)
+
+
+def _named(search: Search, meant: Meant) -> Iterator[tuple[str, str, str]]:
+    query = search.query
+    if not query.place:
+        yield from ((name, "place", f"={name}") for name in meant.places)
+    if not query.people:
+        yield from ((name, "person", f"; people=[{name!r}]") for name in meant.people)
+
+
+def _faded(position: Position, page: Cut) -> str:
+    """Say from which row on the scores are far below the best: a search by meaning has no end of its own."""
+    best = position.best or max((row.score for row in page.rows), default=0.0)
+    for number, row in enumerate(page.rows, 1):
+        if not row.written and row.score < best * _FADED:
+            return f"from row {number} on scores are below {best * _FADED:.2f}, {_FADED:.0%} of the best: a weak fit"
+    return ""

@@ -99,7 +99,7 @@ class Shared:
         elif parts[-1] == "children":
             rows = self.nodes[parts[1]]
         elif parts[-1] == "contentRedirection":
-            return 302, b"", {"location": f"https://storage.invalid/stored/{parts[1]}?X-Amz-Signature=canary-signature"}
+            return 302, b"", {"location": f"http://localhost/stored/{parts[1]}?X-Amz-Signature=canary-signature"}
         elif path.startswith("v1/thumbnail/"):
             return 200, b"small", {}
         else:

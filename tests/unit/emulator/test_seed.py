@@ -194,13 +194,13 @@ def test_a_large_order_is_made_in_batches_and_does_not_fill_the_memory(tmp_path)
     store = open_store(tmp_path)
     tracemalloc.start()
     try:
-        seed(store, Order(count=25_000, people=20, albums=5))
+        seed(store, Order(count=8_000, people=20, albums=5))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 80 << 20
+    assert peak < 26 << 20
     with store.read() as connection:
-        assert connection.execute("SELECT COUNT(*) FROM nodes WHERE md5 IS NOT NULL").fetchone()[0] == 25_000
+        assert connection.execute("SELECT COUNT(*) FROM nodes WHERE md5 IS NOT NULL").fetchone()[0] == 8_000
     store.close()
 
 

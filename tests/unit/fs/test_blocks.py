@@ -10,6 +10,7 @@ import stat
 import threading
 
 import pytest
+from filelock import FileLock, Timeout
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,6 +56,28 @@ def test_another_cache_on_the_same_folder_has_it_too(cache):
     copy = pickle.loads(pickle.dumps(cache))
     assert (copy.folder, copy.limit) == (cache.folder, cache.limit)
     assert copy.get(A, "0") == b"zero"
+
+
+def test_what_is_there_is_counted_while_nobody_makes_room(cache, monkeypatch):
+    cache.put(A, {"0": b"zero"})
+    counted = cache._shelf.blocks
+    held = []
+
+    def count(**options):
+        other = FileLock(cache.folder / "lock", timeout=0)
+        with pytest.raises(Timeout):
+            other.acquire()
+        held.append(True)
+        return counted(**options)
+
+    monkeypatch.setattr(cache._shelf, "blocks", count)
+    assert cache.usage().blocks == 1
+    assert held
+
+
+def test_before_anything_is_kept_there_is_nothing_to_count(cache):
+    assert (cache.usage().blocks, cache.usage().size) == (0, 0)
+    assert not cache.folder.exists()
 
 
 def test_nothing_of_a_file_can_be_told_from_its_folder_and_nobody_else_may_look(cache):

@@ -8,11 +8,13 @@ from types import SimpleNamespace
 from unittest import mock
 
 import msgspec
+import numpy as np
 from mcp.types import ElicitResult
 
 from ap_remote.model import NodeId
 from ap_remote.remote.features import SupportsAlbums, SupportsPeople
-from ap_remote.semantic import IndexStatus
+from ap_remote.semantic.library import VectorTable
+from ap_remote.semantic.results import BuildReport, IndexStatus
 from ap_remote_mcp import server as server_module
 from ap_remote_mcp.policy.abilities import Ability
 from ap_remote_mcp.policy.limits import Limits
@@ -41,7 +43,22 @@ class Index:
         return []
 
     async def build(self, remote, **_):
-        return {"seen": 7, "added": 7}
+        return BuildReport(
+            total=7,
+            encoded=7,
+            reused=0,
+            seconds=0.5,
+            images_per_second=14.0,
+            device="cpu",
+            encoder="none",
+            fingerprint="0" * 16,
+        )
+
+    async def table(self):
+        return VectorTable((), np.empty(0, np.intp), np.empty((0, 4), np.float32), ())
+
+    async def encode_texts(self, texts):
+        return np.eye(len(texts), 4, dtype=np.float32)
 
 
 class Person:

@@ -15,8 +15,8 @@ SOURCES = {
     for each in sorted(Path(ap_remote_mcp.__file__).parent.rglob("*.py"))
 }
 TREES = {name: ast.parse(text) for name, text in SOURCES.items()}
-SPEAKS = {"urllib.request": {"access.py"}, "socket": set(), "uvicorn": {"server.py"}}
-"""Who may import what could open a connection: the issuer's keys are fetched, and HTTP is served."""
+SPEAKS = {"urllib.request": {"access.py"}, "socket": {"server.py"}, "uvicorn": {"server.py"}}
+"""Who may import what could open a connection: keys of an issuer are fetched; HTTP is served on a listening socket."""
 CLIENTS = {"httpx", "httpx2", "aiohttp", "requests", "http", "ftplib", "smtplib", "asyncio.subprocess", "subprocess"}
 VERBS = {
     # of a remote: the modules that may say it

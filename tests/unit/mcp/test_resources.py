@@ -45,7 +45,7 @@ async def test_the_tree_has_parents_before_children_and_counts(open_client, libr
         "Pictures/2024",
     ]
     assert "Pictures/2023/Trip" in {each["path"] for each in three["folders"]}
-    assert {each["path"]: each["count"] for each in two["folders"]}["Pictures/2023"] == 5
+    assert {each["path"]: (each["count"], each.get("folders")) for each in two["folders"]}["Pictures/2023"] == (4, 1)
     assert odd == two
 
 
@@ -99,13 +99,14 @@ async def test_the_journal_tells_what_was_done_the_last_first_in_pages(open_clie
         second = await read(client, f"photos://journal?cursor={first['next']}")
         forged = await refusal(client, "photos://journal?cursor=x")
         page = (await client.call_tool("photos_search", {"limit": 1})).structured_content
-        foreign = await read(client, f"photos://journal?cursor={page['next']}")
+        foreign = await refusal(client, f"photos://journal?cursor={page['next']}")
     assert [each["action"] for each in first["operations"]] == ["trash", "trash"]
     assert [(each["entries"], each["done"]) for each in second["operations"]] == [(1, 1)]
     assert "next" not in second
     assert len({each["op_id"] for each in first["operations"] + second["operations"]}) == 3
     assert forged.message.startswith("[bad_argument]")
-    assert foreign == {"operations": []}, "a cursor of another question opens nothing"
+    assert foreign.message.startswith("[bad_argument] The cursor belongs to something else")
+    assert all(len(each["at"]) == len("2023-07-20T08:15Z") for each in first["operations"])
 
 
 async def test_a_failure_of_the_library_is_said_in_our_words(open_client, library, monkeypatch):
@@ -247,3 +248,49 @@ async def test_every_prompt_names_tools_that_there_are_and_quotes_what_was_typed
             assert named
             for value in arguments.values():
                 assert repr(value) in message.content.text
+
+
+async def test_a_prompt_says_which_argument_is_missing_by_the_code_of_the_protocol(open_client, library):
+    server = build_server(library.remote, index=None)
+    async with open_client(server=server) as client:
+        prompts = (await client.list_prompts()).prompts
+        with pytest.raises(MCPError) as refused:
+            await client.get_prompt("trip_album", {"place": "Rome"})
+        day = (await client.get_prompt("on_this_day", {"date": "06-21"})).messages[0].content.text
+    assert refused.value.error.code == -32602
+    assert "when" in refused.value.error.message
+    assert all(argument.description for prompt in prompts for argument in prompt.arguments or ())
+    assert "filter=timeMonth:(6) AND timeDay:(21)" in day
+
+
+async def test_what_takes_too_long_is_given_up_and_gives_its_turn_back(open_client, library, monkeypatch):
+    async def never(*_, **__):
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr(library.remote, "aggregations", never)
+    async with open_client(library.remote, limits=Limits(call_seconds=0.01)) as client:
+        late = await refusal(client, "photos://facets/thing")
+        completion = await client.complete(
+            PromptReference(type="ref/prompt", name="trip_album"), {"name": "place", "value": "R"}
+        )
+    assert late.message.startswith("[busy]")
+    assert completion.completion.values == [], "the turn was given back, and is given up again"
+
+
+async def test_the_status_and_a_job_are_told_while_another_call_has_the_turn(open_client, library, monkeypatch, said):
+    begun, end = anyio.Event(), anyio.Event()
+
+    async def slow(*_, **__):
+        begun.set()
+        await end.wait()
+        return []
+
+    monkeypatch.setattr(library.remote, "aggregations", slow)
+    async with open_client(library.remote) as client, anyio.create_task_group() as group:
+        group.start_soon(client.call_tool, "photos_facets", {"by": "thing"})
+        await begun.wait()
+        status = await client.call_tool("photos_status", {})
+        job = await client.call_tool("photos_job", {"job_id": "nobody"})
+        end.set()
+    assert status.structured_content["pixels_left_today"] > 0
+    assert said(job).startswith("[not_found]")

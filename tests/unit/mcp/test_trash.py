@@ -40,7 +40,7 @@ async def test_without_the_flag_the_tool_does_not_exist(open_client, library, sa
         result = await client.call_tool(tool, {"ids": [library.ids["cat.jpg"]]})
         nonsense = await client.call_tool("photos_shred", {})
     assert result.is_error
-    assert said(result).startswith("[read_only_mode] Unknown tool")
+    assert said(result).startswith(f"[read_only_mode] {tool} comes with --allow trash")
     assert "--allow trash" in said(result)
     assert said(nonsense).startswith("[not_found] Unknown tool")
     assert not await is_gone(library.remote, "Pictures/2023/cat.jpg")

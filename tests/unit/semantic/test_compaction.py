@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-import textwrap
 
 import pytest
 
@@ -12,6 +8,7 @@ from ap_remote.errors import ConfigError, StoreError
 from ap_remote.semantic import compaction
 from ap_remote.semantic.compaction import compact, dead_share, remove_generation
 from ap_remote.semantic.store import EmbeddingStore
+from tests.unit.semantic.killed import killed
 from tests.unit.semantic.test_store import DIM, ONE, _small_files, contents, expected, files, fill, rows_of
 
 TWO = "2" * 16
@@ -110,41 +107,19 @@ def test_a_full_disk_keeps_all_rows(tmp_path):
     assert contents(tmp_path) == expected(4000)
 
 
-_KILLED = """
-    import os, signal, sys
-    from pathlib import Path
-    from ap_remote.semantic import catalog, depot
-    sys.path.insert(0, {tests!r})
+_COMPACTING = """
     from tests.unit.semantic.test_compaction import compacted
-
-    step, seen = int(sys.argv[2]), 0
-
-    def counted(inner):
-        def call(*args, **kwargs):
-            global seen
-            seen += 1
-            if seen == step:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return inner(*args, **kwargs)
-        return call
-
-    depot.os.fsync = counted(os.fsync)
-    Path.replace = counted(Path.replace)
     Path.unlink = counted(Path.unlink)
     for name in ("move_rows", "drop_shard", "forget_retired"):
         setattr(catalog.Catalog, name, counted(getattr(catalog.Catalog, name)))
-    compacted(Path(sys.argv[1]), [0, 1, 2, 3, 4, 6, 7, 13])
-    print("lived")
+    compacted(folder, [0, 1, 2, 3, 4, 6, 7, 13])
 """
 
 
 @pytest.mark.parametrize("step", range(1, 15))
 def test_a_compaction_killed_between_any_two_steps_loses_nothing(tmp_path, step):
     three_shards(tmp_path)
-    script = textwrap.dedent(_KILLED.format(tests=os.getcwd()))  # noqa: PTH109 - a test's own folder
-    ran = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path), str(step)], capture_output=True, text=True, check=False
-    )
+    ran = killed(tmp_path, step, _COMPACTING)
     living = [0, 1, 2, 3, 4, 6, 7, 13]
     assert left(living).items() <= contents(tmp_path).items()
     if ran.returncode == 0:

@@ -1,13 +1,9 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import signal
 import sqlite3
-import subprocess
-import sys
-import textwrap
 
 import numpy as np
 import pytest
@@ -18,6 +14,7 @@ from ap_remote.semantic.results import ItemFailure
 from ap_remote.semantic.schema import FORMAT
 from ap_remote.semantic.shards import Record
 from ap_remote.semantic.store import EmbeddingStore
+from tests.unit.semantic.killed import killed
 
 ONE = "1" * 16
 DIM = 4
@@ -290,40 +287,17 @@ def test_failures_are_kept_by_content_until_they_are_encoded(tmp_path):
         assert store.catalog.failures(ONE) == {}
 
 
-_KILLED = """
-    import os, signal, sys
-    from pathlib import Path
-    from ap_remote.semantic import catalog, depot
-    sys.path.insert(0, {tests!r})
+_FILLING = """
     from tests.unit.semantic.test_store import fill
-
-    step, seen = int(sys.argv[2]), 0
-
-    def counted(inner):
-        def call(*args, **kwargs):
-            global seen
-            seen += 1
-            if seen == step:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return inner(*args, **kwargs)
-        return call
-
-    # Every border between two steps of a write: before each fsync, each rename, and the commit.
-    depot.os.fsync = counted(os.fsync)
-    Path.replace = counted(Path.replace)
     catalog.Catalog.add_rows = counted(catalog.Catalog.add_rows)
-    fill(Path(sys.argv[1]), 3, 2)
-    print("lived")
+    fill(folder, 3, 2)
 """
 
 
 @pytest.mark.parametrize("step", range(1, 9))
 def test_a_writer_killed_between_any_two_steps_loses_nothing_and_leaves_nothing_torn(tmp_path, step):
     fill(tmp_path, 0, 3)
-    script = textwrap.dedent(_KILLED.format(tests=os.getcwd()))  # noqa: PTH109 - a test's own folder
-    ran = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path), str(step)], capture_output=True, text=True, check=False
-    )
+    ran = killed(tmp_path, step, _FILLING)
     assert contents(tmp_path) in (expected(3), expected(5))
     if ran.returncode == 0:
         assert ran.stdout == "lived\n"

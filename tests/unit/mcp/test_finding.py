@@ -1,0 +1,176 @@
+"""What stands in a name comes before what is near, and what the node cache knows is not asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from ap_remote import query as language
+from ap_remote.backends.memory import MemoryRemote
+from ap_remote_mcp.policy.limits import Limits
+
+SYNCED = 1_700_000_000.0
+INDEXED = {"type", "timeYear", "timeMonth", "timeDay"}
+
+
+class Cached(MemoryRemote):
+    """A remote with a node cache that is whole, and a note of what the service was asked."""
+
+    whole: float | None = SYNCED
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.asked = []
+        self.last = ("", None)
+
+    def search(self, query="", *, sort="-taken", limit=None):
+        self.asked.append(("search", query))
+        self.last = (query, 99)
+        return super().search(query, sort=sort, limit=limit)
+
+    async def aggregations(self, category, *, query=""):
+        self.asked.append((category, query))
+        return await super().aggregations(category, query=query)
+
+    def search_cached(self, query="", *, sort="-taken", limit=None):
+        return super().search(query, sort=sort, limit=limit)
+
+    async def count_cached(self, query=""):
+        return len([each async for each in super().search(query)])
+
+    async def complete_since(self, query=""):
+        names = {clause.name for clause in language.parse_search(query).clauses}
+        return self.whole if names <= INDEXED else None
+
+    def told_total(self, query=""):
+        return self.last[1] if self.last[0] == query else None
+
+
+@pytest.fixture
+def remote(library):
+    cached = Cached("home")
+    cached.__dict__ |= {name: value for name, value in library.remote.__dict__.items() if name != "asked"}
+    return cached
+
+
+async def search(client, **arguments):
+    result = await client.call_tool("photos_search", arguments)
+    assert not result.is_error, result.content
+    return result.structured_content
+
+
+def named(page):
+    return [item["name"] for item in page["items"]]
+
+
+async def test_dates_and_kinds_are_answered_by_a_whole_cache_as_of_its_sync(open_client, remote):
+    async with open_client(remote) as client:
+        page = await search(client, **{"from": "2023-07", "to": "2023-07", "limit": 2})
+        rest = await search(client, cursor=page["next"])
+    assert named(page) == ["film.mp4", "cat.jpg"]
+    assert named(rest) == ["beach.jpg"]
+    assert page["total"] == 3
+    assert page["as_of"] == "2023-11-14T22:13Z"
+    assert remote.asked == []
+
+
+async def test_what_only_the_service_knows_is_asked_once_with_its_own_total(open_client, remote):
+    async with open_client(remote) as client:
+        await search(client, things=["ruin"], limit=1)  # learns the labels
+        remote.asked.clear()
+        page = await search(client, things=["ruin"], limit=1)
+    assert remote.asked == [("search", "things:(ruin)")]
+    assert page["total"] == 99, "the total that came with the rows"
+
+
+async def test_a_cache_that_is_not_whole_answers_nothing(open_client, remote):
+    remote.whole = None
+    async with open_client(remote) as client:
+        page = await search(client, kind="photo", limit=1)
+    assert remote.asked[0] == ("search", "type:(PHOTOS)")
+    assert page["as_of"] != "2023-11-14T22:13Z"
+
+
+@pytest.mark.parametrize("by", ["year", "month", "kind", "folder", "camera"])
+async def test_counts_are_the_same_from_the_cache_and_from_the_service(open_client, remote, library, by):
+    async with open_client(remote) as client:
+        mine = (await client.call_tool("photos_facets", {"by": by, "from": "2022", "to": "2023"})).structured_content
+    async with open_client(library.remote) as client:
+        other = (await client.call_tool("photos_facets", {"by": by, "from": "2022", "to": "2023"})).structured_content
+    assert mine == other
+    assert {asked for asked, _ in remote.asked} <= {"time"}, "the years that there are"
+
+
+async def test_what_is_written_comes_before_what_is_near(open_client, remote, make_index):
+    remote.seed("Pictures/DSC_0004.JPG", b"x")
+    remote.seed("Pictures/2023/Chelsea the cat.jpg", b"y")
+    index = make_index({"beach.jpg": 0.9, "forum.jpg": 0.8, "cat.jpg": 0.3})
+    async with open_client(remote, index=index) as client:
+        name = await search(client, query="DSC_0004")
+        words = await search(client, query="Chelsea cat")
+        place = await search(client, query="cat in Vancouver")
+        pure = await search(client, query="Chelsea cat", mode="semantic")
+        pages = await search(client, query="Chelsea cat", limit=2)
+        rest = await search(client, cursor=pages["next"])
+    assert named(name) == ["DSC_0004.JPG", "beach.jpg", "forum.jpg", "cat.jpg"]
+    assert named(words)[0] == "Chelsea the cat.jpg"
+    assert words["note"].startswith("1 first by what is written")
+    assert named(place)[0] == "cat.jpg"
+    assert "'vancouver' is a place: place=vancouver narrows" in place["note"]
+    assert named(pure)[0] == "beach.jpg"
+    assert named(pages) + named(rest) == named(words)
+
+
+async def test_a_name_is_found_without_a_cache_too(open_client, library, make_index):
+    async with open_client(library.remote, index=make_index({"beach.jpg": 0.9})) as client:
+        assert named(await search(client, query="film.mp4")) == ["film.mp4", "beach.jpg"]
+
+
+async def test_films_are_searched_for_by_words_and_a_sort_that_is_not_used_is_said(open_client, library, make_index):
+    async with open_client(library.remote, index=make_index({"beach.jpg": 0.9})) as client:
+        films = await search(client, query="film", kind="video")
+        sorted_ = await search(client, query="old stones", sort="name")
+        like = await search(client, like_id=library.ids["cat.jpg"], sort="name")
+    assert named(films) == ["film.mp4"]
+    assert films["mode_used"] == "metadata"
+    assert "photographs only" in films["note"]
+    assert "sort is not used" in sorted_["note"]
+    assert "sort is not used" in like["note"]
+
+
+async def test_where_the_scores_fall_is_said_on_every_page(open_client, library, make_index):
+    index = make_index({"beach.jpg": 0.4, "cat.jpg": 0.39, "dog.jpg": 0.2, "forum.jpg": 0.1})
+    async with open_client(library.remote, index=index) as client:
+        first = await search(client, query="sunny days", limit=3)
+        second = await search(client, cursor=first["next"])
+    assert "from row 3 on scores are below 0.30" in first["note"]
+    assert "from row 1 on" in second["note"]
+
+
+async def test_only_what_was_not_read_is_said_to_be_left(open_client, library):
+    async with open_client(library.remote, limits=Limits(scan=8)) as client:
+        whole = await search(client, query="zzz", mode="metadata")
+    async with open_client(library.remote, limits=Limits(scan=7)) as client:
+        part = await search(client, query="zzz", mode="metadata")
+    assert "note" not in whole
+    assert "at most 7 entries" in part["note"]
+
+
+async def test_albums_and_what_is_in_none_are_listed(open_client, library, said):
+    await library.remote.create_album("Rome", members=["Pictures/2023/forum.jpg"])
+    async with open_client(library.remote) as client:
+
+        async def listing(**arguments):
+            return (await client.call_tool("photos_list", arguments)).structured_content
+
+        albums = await listing(source="albums", depth=1)
+        unfiled = await listing(source="unfiled")
+        inside = await listing(album=" rome ")
+        lost = said(await client.call_tool("photos_list", {"path": "Pictures/2032"}))
+        plan = said(await client.call_tool("photos_list", {"path": "plan:nope"}))
+    assert [(each["name"], each["count"]) for each in albums["folders"]] == [("Rome", 1)]
+    assert len(unfiled["items"]) == 7
+    assert "forum.jpg" not in named(unfiled)
+    assert inside["items"][0]["folder"] == "Pictures/2023"
+    assert lost.startswith("[not_found]")
+    assert "'Pictures/2022'" in lost
+    assert "photos_suggest_folders" in plan
