@@ -3,6 +3,7 @@
 The file is TOML::
 
     default = "home:"                 # AP_REMOTE
+    index = "exact"                   # what serves semantic searches; by default their number and the machine tell
 
     [accounts.home]
     kind = "amazon"                   # the cookies live in a file of their own, mode 0600, or: store = "keyring"
@@ -90,6 +91,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     accounts: dict[str, Account] = msgspec.field(default_factory=dict)
     max_age: float = 60.0
     """Seconds for which the node cache may answer without asking the service."""
+    index: str | None = None
+    """What serves semantic searches, of :data:`ap_remote.semantic.tiers.NAMES`; ``None`` lets size and machine tell."""
     record: Recording | None = None
     """Keep every answer, redacted."""
 
@@ -115,6 +118,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     default: str | None = None
     max_age: float | None = None
+    index: str | None = None
     accounts: dict[str, dict[str, str | int | float]] = msgspec.field(default_factory=dict)
 
 
@@ -136,6 +140,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         default=env.get("AP_REMOTE") or content.default or f"{LOCAL}:",
         accounts=accounts,
         max_age=60.0 if content.max_age is None else content.max_age,
+        index=content.index,
         record=_RECORDING.get(),
     )
 

@@ -84,14 +84,15 @@ def semantic_index(
 ) -> SemanticIndex:
     """Return the semantic index of an account; nothing heavy is imported before it is used.
 
-    *encoder*, *device* and *compiled* are those of :class:`~ap_remote.semantic.SemanticIndex`.
+    *encoder*, *device* and *compiled* are those of :class:`~ap_remote.semantic.SemanticIndex`; what serves
+    searches is a setting.
     """
     from ap_remote.semantic import SemanticIndex
 
     settings = settings or config.load()
     name, _ = split_spec(spec, settings)
     folder = settings.folder(settings.account(name).name) / "semantic"
-    return SemanticIndex(folder, encoder, device=device, compiled=compiled)
+    return SemanticIndex(folder, encoder, device=device, compiled=compiled, tier=settings.index)
 
 
 def plans_folder(spec: str | None = None, *, settings: Settings | None = None) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.resources
 import importlib.util
 import os
 import subprocess
@@ -31,6 +32,8 @@ def main() -> None:
     """Try imports, entry points, the embedded service, and what is said when an extra is missing."""
     for package in ("ap_remote", "ap_remote_emulator", "ap_remote.cli.main"):
         importlib.import_module(package)
+    for data in ("taxonomy.yaml", "pages/plan.html"):
+        expect(importlib.resources.files("ap_remote.organise").joinpath(data).is_file(), f"{data} is in the wheel")
     for absent in ("server", "tests", "fixtures", "torch", "faiss", "mcp", "pandas"):
         expect(importlib.util.find_spec(absent) is None, f"{absent} must not be installed by the base wheel")
     with tempfile.TemporaryDirectory() as home:

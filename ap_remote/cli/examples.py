@@ -197,7 +197,21 @@ EXAMPLES: Final[dict[str, str]] = {
     "index build": """
         ap index build home:
         ap index build home: --encoder default --device cuda --compile
-        ap index build home: --encoder open_clip:ViT-B-32/laion2b_s34b_b79k
+        ap index build home: --frames 8 --switch-at 0.98
+    """,
+    "index gc": """
+        ap index gc home:
+        ap index gc home: --all --yes
+    """,
+    "index compact": """
+        ap index compact home:
+    """,
+    "index calibrate": """
+        ap index calibrate home: 'a dog' --right 'things:(dog)' --wrong 'things:(cat)'
+    """,
+    "index tune": """
+        ap index tune home:
+        ap index tune home: --target 20 --json
     """,
     "index status": """
         ap index status home:
@@ -225,10 +239,12 @@ EXAMPLES: Final[dict[str, str]] = {
     "organise plan": """
         ap organise plan home: --by event
         ap organise plan home: --by theme --min-size 10
-        ap organise plan home: --by place --granularity coarse
+        ap organise plan home: --by taxonomy --taxonomy classes.yaml
+        ap organise plan home: --by event --preview plan.html
     """,
     "organise show": """
         ap organise show home:
+        ap organise show home: --html plan.html
     """,
     "organise list": """
         ap organise list home:
@@ -236,6 +252,7 @@ EXAMPLES: Final[dict[str, str]] = {
     "organise apply": """
         ap organise show home:
         ap organise apply home:
+        ap organise apply home: --move --max-changes 500
     """,
     "organise undo": """
         ap organise undo home:

@@ -1,4 +1,4 @@
-"""Commands of the semantic index: index build, status, gc, compact, search, similar, duplicates."""
+"""Commands of the semantic index: index build, status, gc, compact, search, similar, duplicates, tune, calibrate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ap_remote.cli.console import Json, is_quiet, json_line, line, run, say
 from ap_remote.cli.encoders import Compiled, Device, Encoder, announce, encoders
 from ap_remote.cli.listing import Spec
 from ap_remote.cli.render import entry_json, size_text
-from ap_remote.cli.tuning import tune
+from ap_remote.cli.tuning import calibrate, tune
 from ap_remote.connect import resolve, semantic_index
 
 group = typer.Typer(no_args_is_help=True, help="The semantic index: find photographs by what they show.")
@@ -182,6 +182,7 @@ def duplicates(
 
 
 group.command()(tune)
+group.command()(calibrate)
 group.command()(encoders)
 
 

@@ -1,4 +1,4 @@
-"""How a plan of albums is shown."""
+"""How a plan of albums, or of moves, is shown."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from ap_remote.cli.console import json_line, line
 if TYPE_CHECKING:
     from ap_remote.organise import Plan
 
+NOTHING: Final = "no albums: there is nothing to apply"
 _SAMPLES: Final = 3
 
 
 def show_plan(found: Plan, samples: int | None = _SAMPLES) -> None:
-    """Print the albums of a plan with some of their members, or with all."""
+    """Print the albums and folders of a plan with some of their members, or with all."""
     for folder in found.folders:
-        line(f"{folder.name}  ({len(folder.members)} photographs: {folder.reason})")
+        where = folder.name if folder.path is None else f"move to {folder.path}"
+        line(f"{where}  ({len(folder.members)} photographs: {folder.reason})")
         for member in folder.members[:samples]:
             line(f"    {member.path}  {member.reason}")
         if samples is not None and len(folder.members) > samples:
@@ -30,6 +32,8 @@ def tell_plan(made: Plan, spec: str | None, *, json: bool) -> None:
     else:
         show_plan(made)
         if not made.folders:
-            line("no albums: there is nothing to apply")
+            line("no folders: there is nothing to apply" if made.parameters.get("move") is not None else NOTHING)
             return
-        line(f"plan {made.id}: `ap organise apply {spec or ''} {made.id}` makes these albums")
+        words = ["ap organise apply", *([spec] if spec else []), made.id, *(["--move"] if made.moves else [])]
+        what = f"moves these {made.moves} files" if made.moves else "makes these albums"
+        line(f"plan {made.id}: `{' '.join(words)}` {what}")

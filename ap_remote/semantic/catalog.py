@@ -75,6 +75,14 @@ class Catalog(Rows):
                 (fingerprint,),
             ).fetchall()
 
+    def photographs(self, fingerprint: str) -> int:
+        """Count the photographs and videos that have a vector."""
+        with self._guard() as db:
+            (count,) = db.execute(
+                "SELECT count(*) FROM nodes JOIN rows USING (md5) WHERE fingerprint = ? AND frame = 0", (fingerprint,)
+            ).fetchone()
+        return int(count)
+
     def point(self, nodes: Iterable[tuple[str, str, str]], *, complete: bool) -> None:
         """Record id, md5 and path of photographs; with *complete* all others are forgotten."""
         with self._transaction() as db:

@@ -62,6 +62,7 @@ class SemanticIndex:
         *,
         device: str | None = None,
         compiled: bool = False,
+        tier: str | None = None,
     ) -> None:
         """Use the index in *folder*, which a build makes where there is none.
 
@@ -71,8 +72,10 @@ class SemanticIndex:
                 that the index was built with, and ``offline`` for the first build.
             device: where the encoder computes, as ``load_encoder`` takes it.
             compiled: let ``torch.compile`` translate the encoder.
+            tier: what serves searches, of :data:`~ap_remote.semantic.tiers.NAMES`; the library's size tells by default.
         """
         self.folder = folder
+        self._tier = tier
         self._chosen = Chosen(folder, encoder, device=device, compiled=compiled)
         self._serving: Serving | None = None
         self._reader: Reader | None = None
@@ -123,7 +126,7 @@ class SemanticIndex:
                 encoder=active.encoder,
                 fingerprint=one,
                 dim=active.dim,
-                photos=len(store.catalog.nodes(one)),
+                photos=store.catalog.photographs(one),
                 vectors=store.watermark(one).rows,
                 failed=tuple(store.catalog.failures(one).values()),
                 updated=datetime.fromisoformat(active.updated) if active.updated else None,
@@ -322,6 +325,7 @@ class SemanticIndex:
                 dim=generation.dim,
                 watermark=watermark,
                 load=lambda: stored,
+                tier=self._tier,
             )
             self._serving = Serving(generation, watermark.changes, index, stored)
             return self._serving

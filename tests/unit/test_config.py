@@ -123,13 +123,13 @@ def test_an_unknown_account_is_answered_with_those_that_are_known(environ, write
 
 
 def test_an_account_is_added_and_found_by_the_next_process(environ, write):
-    write('default = "home:"\nmax_age = 5.0\n')
+    write('default = "home:"\nmax_age = 5.0\nindex = "hnsw"\n')
     account = Account(name="home", kind="service", url="http://127.0.0.1:1")
     settings = config.add_account(config.load(environ), account)
     assert settings.account("home") == account
     again = config.load(environ)
     assert again.account("home") == account
-    assert (again.default, again.max_age) == ("home:", 5.0)
+    assert (again.default, again.max_age, again.index) == ("home:", 5.0, "hnsw")
 
 
 def test_the_first_account_makes_the_file(environ):
