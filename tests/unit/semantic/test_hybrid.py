@@ -13,7 +13,7 @@ from PIL import Image
 
 from ap_remote.backends.memory import MemoryRemote
 from ap_remote.errors import ConfigError, EncoderError, IsFolderError, NotFoundError, StoreError
-from ap_remote.model import NodeId
+from ap_remote.model import Media, NodeId
 from ap_remote.semantic import SemanticIndex
 from ap_remote.semantic.calibration import Marks, fit
 from ap_remote.semantic.question import Example
@@ -292,10 +292,11 @@ def photograph(seed, *, shift=0, size=(160, 120), quality=90):
 
 async def test_copies_and_bursts_are_one_answer_where_that_is_asked_for(tmp_path):
     remote = MemoryRemote()
-    remote.seed("a.jpg", photograph(1), taken=NOON)
-    remote.seed("a again.jpg", photograph(1, quality=70), taken=NOON)
-    remote.seed("b.jpg", photograph(1, shift=9), taken=NOON + timedelta(seconds=2))
-    remote.seed("later.jpg", photograph(1, shift=18), taken=NOON + timedelta(minutes=2))
+    camera = Media(make="Canon", model="EOS", width=64, height=48)
+    remote.seed("a.jpg", photograph(1), taken=NOON, media=camera)
+    remote.seed("a again.jpg", photograph(1, quality=70), taken=NOON, media=camera)
+    remote.seed("b.jpg", photograph(1, shift=9), taken=NOON + timedelta(seconds=2), media=camera)
+    remote.seed("later.jpg", photograph(1, shift=18), taken=NOON + timedelta(minutes=2), media=camera)
     index = SemanticIndex(tmp_path, PlantedEncoder())
     await index.build(remote)
     like = photograph(1, quality=95)

@@ -45,6 +45,13 @@ class Grid(PlantedEncoder):
         return np.tile(np.eye(1, 65, 64, dtype=np.float32), (len(texts), 1))
 
 
+class Blind(Grid):
+    """Sees no difference, as an encoder does that has no word for either."""
+
+    def encode_images(self, images):
+        return np.tile(np.eye(1, 65, 64, dtype=np.float32), (len(images), 1))
+
+
 def jpeg(image, quality=90):
     target = io.BytesIO()
     image.save(target, "JPEG", quality=quality)
@@ -145,6 +152,20 @@ async def test_the_three_kinds_are_three_answers(tmp_path):
     assert (await index.duplicates(remote, query="favorite:(true)")).groups == ()
     with pytest.raises(ConfigError, match="re-encoded"):
         await index.duplicates(remote, kinds=["near"])
+
+
+async def test_pictures_that_were_only_saved_together_are_no_burst(tmp_path):
+    remote = MemoryRemote()
+    for name in ("coffee.png", "rocket.jpg"):
+        base, _, _ = scene(name)
+        remote.seed(name, jpeg(base.resize((96, 96))), taken=NOON)
+    index = SemanticIndex(tmp_path, Blind())
+    await index.build(remote)
+    assert (await index.duplicates(remote)).groups == ()
+    for name in ("coffee.png", "rocket.jpg"):  # with a camera that took both in one second they may be one
+        entry = await remote.stat(name)
+        remote.plant(entry.id, media=Media(make="Canon", model="EOS", width=96, height=96))
+    assert [group.kind for group in (await index.duplicates(remote)).groups] == ["burst"]
 
 
 async def test_flat_pictures_have_no_hash_that_could_make_them_one(tmp_path):
