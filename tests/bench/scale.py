@@ -1,9 +1,9 @@
 """What millions of photographs cost: the store, its catalogue and the index that serves them, on made-up vectors.
 
 Not part of `make bench` alone, for it takes many minutes: `make bench ARGS="scale"` measures a million rows, and
-`AP_BENCH_ROWS=10000000 make bench ARGS="scale"` as many as are named. Vectors lie in clusters, as those of
-photographs do. *near* questions are rows with noise, as an example picture is; *far* ones lie between clusters, where those of words
-lie, and are harder for an index that looks at a part only.
+`AP_BENCH_ROWS=10000000 make bench ARGS="scale"` as many as are named. Vectors lie in clusters, as those of photographs
+do. *near* questions are rows with noise, as an example picture is; *far* ones lie between clusters, as those of words
+do, and are harder for an index that looks at a part only.
 """
 
 from __future__ import annotations
