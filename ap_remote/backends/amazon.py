@@ -22,6 +22,7 @@ from ap_remote.backends.amazon_albums import Albums, member
 from ap_remote.backends.amazon_archive import Archives
 from ap_remote.backends.amazon_assets import Assets
 from ap_remote.backends.amazon_changes import Changes
+from ap_remote.backends.amazon_condition import Conditions
 from ap_remote.backends.amazon_covers import Covers
 from ap_remote.backends.amazon_digests import Digests
 from ap_remote.backends.amazon_download import Downloads
@@ -74,6 +75,7 @@ class AmazonPhotosRemote(
     Archives,
     Digests,
     Peek,
+    Conditions,
     Links,
     Many,
     Remote,
@@ -296,7 +298,7 @@ class AmazonPhotosRemote(
         """Return counts and bytes, as the service last computed them."""
         used = await self._transport.send(account.usage())
         granted = await self._transport.send(account.quota())
-        return Usage(
+        self._told_usage = Usage(
             photos=used.photo.total.count,
             photo_bytes=used.photo.total.bytes,
             videos=used.video.total.count,
@@ -316,6 +318,7 @@ class AmazonPhotosRemote(
             quota=granted.quota,
             free=granted.available,
         )
+        return self._told_usage
 
     async def sync(self, *, progress: Callable[[int, int | None], None] | None = None) -> SyncReport:
         """Bring the node cache up to date with everything that the account holds."""

@@ -12,6 +12,7 @@ import msgspec
 from ap_remote.errors import AccessDeniedError
 from ap_remote.model import ByteRange, Change, Entry, Facet, Outcome, Ref, Usage
 from ap_remote.remote.base import Body, Category, Duplicates, IfExists, Remote, Sort
+from ap_remote.remote.condition import Condition, SupportsCondition
 from ap_remote.remote.features import (
     Features,
     SupportsArchives,
@@ -163,6 +164,13 @@ class _Digests(_Ability):
         return found
 
 
+class _Condition(_Ability):
+    def condition(self) -> Condition:
+        """Return what is known of the account here."""
+        found: Condition = self._inner.condition()
+        return found
+
+
 class _Offline(_Ability):
     def search_cached(self, query: str = "", *, sort: str = "-taken", limit: int | None = None) -> AsyncIterator[Entry]:
         """Yield what a search finds in the cache."""
@@ -232,6 +240,7 @@ READING: Final[dict[type, type]] = {
     SupportsArchives: _Archives,
     SupportsDigests: _Digests,
     SupportsOffline: _Offline,
+    SupportsCondition: _Condition,
     SupportsChanges: _Changes,
     SupportsPeek: _Peek,
     SupportsLinks: _Links,

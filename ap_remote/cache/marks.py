@@ -161,7 +161,9 @@ class Marks(Rows):
         """Say that the current sync need not drop the node of this key."""
         if self._generation is None:
             self._generation = GENERATION.pack(self.state().generation)
-        self._put("seen", key, self._generation)
+        # What is written again as it is would be a transaction to be synced to the disk.
+        if self._get("seen", key) != self._generation:
+            self._put("seen", key, self._generation)
 
     def seen(self, generation: int) -> list[str]:
         """Return the ids that were written or seen in *generation*."""

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ap_remote.query.evaluate import extension_of, matches, type_of
 from ap_remote.query.names import FACETS, FIELDS, MAX_CLAUSES, sort_fields
 from ap_remote.query.printer import all_of, between, escape, facet, field, show, show_sort, starting
 from ap_remote.query.tree import AllOf, AnyOf, Bound, Clause, Language, Query, Range, Term, Value
-
-if TYPE_CHECKING:
-    from ap_remote.query.parser import parse_nodes, parse_search
 
 __all__ = [
     "FACETS",
@@ -42,10 +37,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import the parsers when a query is first read: most commands read none, and a parser generator is heavy."""
-    if name in ("parse_nodes", "parse_search"):
-        from ap_remote.query import parser
+def parse_search(text: str) -> Query:
+    """Read a query in the language of Amazon's search; see :func:`ap_remote.query.parser.parse_search`."""
+    # Most commands read no query, and a parser generator is heavy.
+    from ap_remote.query import parser
 
-        return getattr(parser, name)
-    raise AttributeError(f"module 'ap_remote.query' has no attribute {name!r}")
+    return parser.parse_search(text)
+
+
+def parse_nodes(text: str) -> Query:
+    """Read a filter in the language of node listings; see :func:`ap_remote.query.parser.parse_nodes`."""
+    from ap_remote.query import parser
+
+    return parser.parse_nodes(text)

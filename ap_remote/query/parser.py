@@ -111,6 +111,7 @@ def _lark(language: Language) -> Lark:
     )
 
 
+@functools.lru_cache(maxsize=256)
 def _parse(text: str, language: Language) -> Query:
     parser = _lark(language).parse_interactive(text)
     try:

@@ -27,7 +27,7 @@ from ap_remote.transfer.pool import is_full, to_its_end
 from ap_remote.transfer.sending import CHANGED
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     from ap_remote.model import Entry
     from ap_remote.remote.base import Remote
@@ -134,6 +134,38 @@ async def fetch(
         partial.close()
 
 
+async def pieces(remote: Remote, wanted: Wanted, *, at: int = 0) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of a file from *at* on, never more than were promised.
+
+    Close it when it is not read to its end: a disk that is full must not leave the connection to the garbage collector.
+
+    Raises:
+        IntegrityError: there are more.
+    """
+    body = remote.get(NodeId(wanted.id), span=ByteRange(at) if at else None)
+    try:
+        async for piece in body:
+            at += len(piece)
+            if at > wanted.size:
+                raise IntegrityError(f"length differs: {wanted.path!r} has more than its {wanted.size} bytes")
+            yield piece
+    finally:
+        if isinstance(body, AsyncGenerator):
+            await body.aclose()
+
+
+def check_whole(wanted: Wanted, size: int, md5: str) -> None:
+    """Compare what came with what was promised.
+
+    Raises:
+        IntegrityError: size or md5 differ.
+    """
+    if size != wanted.size:
+        raise IntegrityError(f"length differs: {wanted.path!r} should have {wanted.size} bytes and has {size}")
+    if wanted.md5 is not None and md5 != wanted.md5:
+        raise IntegrityError(f"md5 differs: {wanted.path!r} should have {wanted.md5} and has {md5}")
+
+
 class Partial:
     """A file in the making. Its methods but :meth:`drop` and :meth:`close` belong into a thread."""
 
@@ -210,11 +242,8 @@ class Partial:
         if self._complete:
             return
         self.write()
-        wanted, md5 = self._wanted, self._digest.hexdigest()
-        if self.at != wanted.size:
-            raise IntegrityError(f"length differs: {wanted.path!r} should have {wanted.size} bytes and has {self.at}")
-        if wanted.md5 is not None and md5 != wanted.md5:
-            raise IntegrityError(f"md5 differs: {wanted.path!r} should have {wanted.md5} and has {md5}")
+        wanted = self._wanted
+        check_whole(wanted, self.at, self._digest.hexdigest())
         if self._stream is not None:
             if wanted.when is not None:
                 seconds = wanted.when.timestamp()
@@ -351,28 +380,15 @@ async def _fill(remote: Remote, wanted: Wanted, partial: Partial, flow: Flow) ->
         flow.tell(partial.at)
     if partial.at == wanted.size and partial.resumed:
         return
-    span = ByteRange(partial.at) if partial.at else None
     waiting = 0
-    async with aclosing(_closable(remote.get(NodeId(wanted.id), span=span))) as pieces:
-        async for piece in pieces:
+    async with aclosing(pieces(remote, wanted, at=partial.at)) as body:
+        async for piece in body:
             await flow(len(piece))
             partial.hold(piece)
             waiting += len(piece)
-            if partial.at > wanted.size:
-                raise IntegrityError(f"length differs: {wanted.path!r} has more than its {wanted.size} bytes")
             if waiting >= BLOCK:
                 await to_its_end(asyncio.to_thread(partial.write))
                 waiting = 0
-
-
-async def _closable(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """Yield the pieces; a disk that is full must not leave the connection to the garbage collector."""
-    try:
-        async for piece in pieces:
-            yield piece
-    finally:
-        if isinstance(pieces, AsyncGenerator):
-            await pieces.aclose()
 
 
 async def _is_other(remote: Remote, wanted: Wanted) -> bool:

@@ -68,6 +68,11 @@ class Breaker:
             return self._probe
         return Failure(error=UnavailableError(self._sentence(max(left, 0.0))))
 
+    @property
+    def rests(self) -> float:
+        """Seconds for which nothing is sent from now on; 0.0 where something may be."""
+        return 0.0 if self._until is None else max(0.0, self._until - self._clock())
+
     def release(self, ticket: object) -> None:
         """Take a pass back, whatever became of its request."""
         if ticket is self._probe:

@@ -88,6 +88,11 @@ class Transport:
     def __repr__(self) -> str:
         return f"Transport({self.session!r})"
 
+    @property
+    def rests(self) -> float:
+        """Seconds for which nothing is sent, because the service refused too often."""
+        return self._breaker.rests
+
     async def __aenter__(self) -> Self:
         """Return the transport itself."""
         return self

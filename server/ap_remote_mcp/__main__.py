@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from ap_remote.errors import MissingExtraError
@@ -9,6 +10,7 @@ from ap_remote.errors import MissingExtraError
 
 def main() -> int:
     """Run the command and return its exit code."""
+    gc.disable()  # what is imported stays: to look for garbage among it, again and again, is a tenth of the start
     try:
         from ap_remote_mcp.server import main as run
     except ModuleNotFoundError as exc:
@@ -17,6 +19,9 @@ def main() -> int:
         missing = MissingExtraError("the MCP server", "mcp")
         sys.stderr.write(f"ap-remote-mcp: {missing} ({exc})\n")
         return missing.exit_code
+    finally:
+        gc.freeze()
+        gc.enable()
     return run()
 
 

@@ -6,23 +6,18 @@ import logging
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
 import msgspec
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated
-from msgspec import UNSET
 
-from ap_remote.errors import RemoteError, UnsupportedError
+from ap_remote.errors import RemoteError
 from ap_remote.model import NodeId
-from ap_remote.remote.features import SupportsThumbnails
 from ap_remote.remote.many import stat_many
 from ap_remote.semantic.near import NearFinder
-from ap_remote_mcp.errors import Code, CodedError, coded
+from ap_remote_mcp.errors import MISTAKES, Code, CodedError, coded
 from ap_remote_mcp.jobs import Jobs
 from ap_remote_mcp.journal import Journal
 from ap_remote_mcp.policy.abilities import Ability
@@ -32,13 +27,13 @@ from ap_remote_mcp.policy.plans import Plans
 from ap_remote_mcp.policy.roots import Roots
 from ap_remote_mcp.policy.seal import Seal, process_key
 from ap_remote_mcp.results.items import minute
-from ap_remote_mcp.results.pages import Coverage, ServerStatus
-from ap_remote_mcp.results.pictures import shrink
+from ap_remote_mcp.results.pages import Coverage
 from ap_remote_mcp.results.text import clean, mask
 from ap_remote_mcp.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from ap_remote.model import Entry, Facet
     from ap_remote.remote.base import Category, Remote
@@ -48,13 +43,6 @@ _log: Final = logging.getLogger(__name__)
 AUDIT: Final = logging.getLogger("ap_remote_mcp.audit")
 """Gets a line for every change."""
 
-_ADDS: Final = {
-    Ability.ORGANISE: "start with --allow organise: photos_move, photos_album, photos_mark, photos_person, "
-    "photos_apply_folders",
-    Ability.TRANSFER: "start with --allow transfer --root FOLDER: photos_upload, photos_download",
-    Ability.TRASH: "start with --allow trash: photos_trash, photos_restore",
-    Ability.PURGE: "start with --allow purge: photos_purge, which a person confirms by typing the number",
-}
 _FRESH: Final = 300.0
 """Seconds for which counts are used again."""
 _COUNTS: Final = 256
@@ -103,7 +91,12 @@ class App:
         """The md5 of local files by device, inode, size and times, so that a preview and its plan read them once."""
         self.near = NearFinder()
         self.turn = Turn()
+        self.drawing = anyio.CapacityLimiter(1)
+        """Holds the one thread in which pictures are decoded and drawn, whoever asked for them."""
         self.last_error = ""
+        """When the service or this machine last failed, what happened, and the code; mistakes of callers are none."""
+        self.cached = 0.0
+        """As of when the node cache was last known to hold the whole library; 0.0 if nobody has asked."""
         self.tallies: dict[tuple[str, float], int] = {}
         """How many entries of the node cache a query finds, as of a sync."""
         self._counts: dict[tuple[Category, str], tuple[float, Sequence[Facet]]] = {}
@@ -146,7 +139,8 @@ class App:
             yield
         except RemoteError as exc:
             error = coded(exc)
-            self.last_error = f"{self.now} {error.code}"
+            if error.code not in MISTAKES:
+                self.last_error = f"{self.now} {clean(error.what.rstrip('.'))}: {error.code}"
             _log.info("a call failed: %s (%s)", error.code, type(exc).__name__)
             raise error from exc
 
@@ -217,52 +211,6 @@ class App:
         self._counts.clear()
         self.tallies.clear()
         self._covered = (0.0, 0)
-
-    async def preview(self, entry: Entry, side: int) -> bytes:
-        """Return a small JPEG of an entry, without metadata.
-
-        Raises:
-            UnsupportedError: the entry has no rendition.
-            PictureError: the rendition cannot be shown.
-            CodedError: the day's pixels are spent.
-        """
-        if not isinstance(self.remote, SupportsThumbnails):
-            raise UnsupportedError("this remote makes no thumbnails")
-        self.spend(self.pixels, side * side, "pixels")
-        data = await self.remote.thumbnail(NodeId(entry.id), size=side)
-        bounds = {"max_bytes": self.limits.picture_bytes, "max_pixels": self.limits.picture_pixels}
-        return await anyio.to_thread.run_sync(partial(shrink, data, side=side, **bounds))
-
-    async def status(self) -> ServerStatus:
-        """Return what this server is and may do, from what is known here."""
-        covered = await self.covered()
-        total = self.known_total()
-        if total is not None and total < covered:
-            total = None  # it was counted before the index grew
-        return ServerStatus(
-            account=self.shown_account,
-            mode=self.mode,
-            version=version("ap-remote"),
-            allowed=sorted(self.allowed),
-            enable={ability: _ADDS[ability] for ability in sorted(Ability) if ability not in self.allowed},
-            index=Coverage(covered=covered, total=UNSET if total is None else total) if covered else UNSET,
-            index_note="" if covered else "no semantic index: ap index build makes one",
-            roots=self._roots(),
-            changes_left_today=self.changes.left if self.allowed else UNSET,
-            pixels_left_today=self.pixels.left,
-            bytes_left_today=self.carried.left if Ability.TRANSFER in self.allowed else UNSET,
-            last_error=self.last_error,
-        )
-
-    def _roots(self) -> dict[str, str]:
-        """Return the roots' own names, without the way to them, if a tool would touch them."""
-        if Ability.TRANSFER not in self.allowed:
-            return {}
-        home = Path.home()
-        return {
-            f"root{number}": "~" if root == home else clean(root.name)
-            for number, root in enumerate(self.roots.folders, 1)
-        }
 
     def spend(self, budget: Budget, cost: int, what: str) -> None:
         """Take from a budget, when nothing else can refuse any more.

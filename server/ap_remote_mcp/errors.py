@@ -53,7 +53,7 @@ NEXT: Final[dict[Code, str]] = {
     Code.AMBIGUOUS: "Call again with one of the ids.",
     Code.PLAN_STALE: "Call again without plan to get a new preview, and show it to the person.",
     Code.DECLINED: "Nothing was changed. Do not ask again unless the person wants it.",
-    Code.OUTSIDE_ROOTS: "Use a path inside the folders that the server was started with.",
+    Code.OUTSIDE_ROOTS: "Give paths inside the server's folders, which photos_status names in roots.",
     Code.BUDGET: "Wait until it resets, or ask for less.",
     Code.BUSY: "Wait half a minute, then call once more.",
     Code.OUTCOME_UNKNOWN: "Do not repeat the call: check with photos_get or photos_list what is true now.",
@@ -64,6 +64,11 @@ NEXT: Final[dict[Code, str]] = {
     Code.UNSUPPORTED: "This remote cannot do it; choose another way.",
     Code.UNAVAILABLE: "Wait a minute, then call once more; before a change is repeated, look with photos_get.",
 }
+
+MISTAKES: Final = frozenset(
+    {Code.NOT_FOUND, Code.AMBIGUOUS, Code.PLAN_STALE, Code.BAD_ARGUMENT, Code.BAD_QUERY, Code.UNSUPPORTED}
+)
+"""Codes that say nothing of the service: the next call may be right."""
 
 
 def is_hidden(text: str, index: int) -> bool:
@@ -100,6 +105,7 @@ class CodedError(ToolError):
 
     Attributes:
         code: the fixed word it begins with.
+        what: what happened, in one sentence.
     """
 
     def __init__(self, code: Code, what: str, then: str = "") -> None:
@@ -110,6 +116,7 @@ class CodedError(ToolError):
             sentence += "."
         super().__init__(f"[{code}] {sentence} {then or NEXT[code]}")
         self.code = code
+        self.what = sentence
 
 
 _DISK: Final = "Tell the person to look at this machine's disk and the server's log; do not retry."

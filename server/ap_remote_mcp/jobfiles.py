@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -14,6 +15,18 @@ from ap_remote.errors import CorruptStoreError, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class JobKind(StrEnum):
+    """The work that the tools hand over, as clients read it."""
+
+    SUGGEST = "suggest folders"
+    APPLY = "apply folders"
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
+    SYNC_CHANGES = "sync changes"
+    SYNC_EMBEDDINGS = "sync embeddings"
+
 
 State = Literal["running", "done", "failed", "cancelled", "interrupted"]
 _RECORD: Final = ".job.json"
@@ -31,6 +44,7 @@ class JobRecord(msgspec.Struct, kw_only=True):
 
     job_id: str
     kind: str
+    """A word and no :class:`JobKind`: another version of this server may have written it."""
     who: str
     begun: float
     """Seconds since 1970."""

@@ -12,7 +12,7 @@ import secrets
 from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 import anyio.to_thread
 import msgspec
@@ -31,6 +31,8 @@ FULL: Final = 8 << 20
 """Bytes after which a new file is begun (own choice): reading one takes a fraction of a second."""
 KEPT: Final = 180 * 86_400.0
 """Seconds for which an operation is known, and can be taken back (own choice)."""
+T = TypeVar("T", bound=msgspec.Struct)
+_NOTHING: Final = msgspec.Raw(b"{}")
 
 
 class Before(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -44,6 +46,21 @@ class Before(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hidden: bool | None = None
 
 
+class Made(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came to be, as far as an undo needs it."""
+
+    album: str = ""
+    """The id of the album that was made or changed."""
+    version: int | msgspec.UnsetType = msgspec.UNSET
+    """That the album had then, if it could be looked at."""
+    md5: dict[str, str] = {}
+    """Of uploaded files, by id."""
+    plan: str = ""
+    """The plan of folders whose own journal tells the albums."""
+    added: dict[str, tuple[str, ...]] = {}
+    """The pictures that an undo took out of albums again, by album."""
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of the journal."""
 
@@ -51,13 +68,13 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     op_id: str
     at: str
     action: str = ""
+    """A word and no enumeration: another version of this server may have written it."""
     who: str = ""
     entries: tuple[Before, ...] = ()
-    bound: dict[str, Any] = {}
-    """The other arguments of the action: a target folder, an album."""
+    bound: msgspec.Raw = _NOTHING
+    """What the action was about beside the entries, as JSON: a target folder, an album."""
     done: tuple[str, ...] = ()
-    made: dict[str, Any] = {}
-    """What came to be that an undo takes away: an album, folders, uploaded files."""
+    made: Made = Made()
     by: str = ""
     """Which operation took it back."""
 
@@ -70,11 +87,22 @@ class Operation(msgspec.Struct, kw_only=True):
     action: str
     who: str
     entries: tuple[Before, ...] = ()
-    bound: dict[str, Any] = {}
+    bound: msgspec.Raw = _NOTHING
     done: tuple[str, ...] | None = None
     """``None`` while nobody knows: the process ended, or the answer never came."""
-    made: dict[str, Any] = {}
+    made: Made = Made()
     undone_by: str = ""
+
+    def about(self, kind: type[T]) -> T:
+        """Return what the action was about beside its entries, by the struct of that action.
+
+        Raises:
+            CorruptStoreError: it was about something else.
+        """
+        try:
+            return msgspec.json.decode(self.bound, type=kind)
+        except msgspec.DecodeError as exc:
+            raise CorruptStoreError(f"the journal tells {self.op_id} otherwise than {self.action} is: {exc}") from exc
 
 
 class _Seen(msgspec.Struct):
@@ -108,8 +136,14 @@ class Journal:
         self._reading = Lock()
         self._learning = Lock()
 
-    def begin(self, action: str, who: str, entries: Sequence[Before], bound: dict[str, Any] | None = None) -> str:
+    def begin(self, action: str, who: str, entries: Sequence[Before], terms: msgspec.Struct | None = None) -> str:
         """Note what is about to happen and return the id of the operation.
+
+        Args:
+            action: what.
+            who: asked for it.
+            entries: as they are before.
+            terms: what it is about beside them.
 
         Raises:
             StoreError: the journal cannot be written; nothing may be changed then.
@@ -123,14 +157,14 @@ class Journal:
                 action=action,
                 who=who,
                 entries=tuple(entries),
-                bound=bound or {},
+                bound=_NOTHING if terms is None else msgspec.Raw(msgspec.json.encode(terms)),
             )
         )
         return op_id
 
-    def end(self, op_id: str, done: Sequence[str], made: dict[str, Any] | None = None) -> None:
+    def end(self, op_id: str, done: Sequence[str], made: Made | None = None) -> None:
         """Note what happened."""
-        self._write(Line(what="ended", op_id=op_id, at=self._time(), done=tuple(done), made=made or {}))
+        self._write(Line(what="ended", op_id=op_id, at=self._time(), done=tuple(done), made=made or Made()))
 
     def undone(self, op_id: str, by: str) -> None:
         """Note that an operation was taken back by another."""
@@ -264,7 +298,7 @@ class Journal:
                     action=line.action,
                     who=line.who,
                     entries=line.entries,
-                    bound=line.bound,
+                    bound=line.bound.copy(),  # without the rest of its line
                 )
                 for each in self._early.pop(line.op_id, ()):
                     _became(self._known[line.op_id], each)

@@ -19,10 +19,12 @@ from ap_remote_mcp.results.items import details
 from ap_remote_mcp.results.pages import Done, JobList, JournalPage
 from ap_remote_mcp.results.pictures import PictureError
 from ap_remote_mcp.tools.browse import listing
+from ap_remote_mcp.tools.drawing import preview
 from ap_remote_mcp.tools.facets import By, counts_by
 from ap_remote_mcp.tools.jobs import shown, within
 from ap_remote_mcp.tools.listing import tree
 from ap_remote_mcp.tools.queries import ListQuery, SearchQuery, begin
+from ap_remote_mcp.tools.status import standing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -94,7 +96,7 @@ def register(server: MCPServer[App], app: App) -> None:
     )
     async def status() -> str:
         permit()
-        return msgspec.json.encode(await app.status()).decode()
+        return msgspec.json.encode(await standing(app)).decode()
 
     @server.resource(
         "photos://help/query-syntax",
@@ -116,13 +118,13 @@ def register(server: MCPServer[App], app: App) -> None:
         description="A small JPEG of one item, longer side px (256 to 1568, else 768)",
         mime_type="image/jpeg",
     )
-    async def preview(id: str, px: str = "768") -> bytes:  # noqa: A002 - the name in the URI
+    async def node_preview(id: str, px: str = "768") -> bytes:  # noqa: A002 - the name in the URI
         permit()
         side = int(px) if px.isdigit() and MIN_PX <= int(px) <= MAX_PX else 768
         entry = await _entry(app, id)
         try:
             async with _reading(app):
-                return await app.preview(entry, side)
+                return await preview(app, entry, side)
         except PictureError as exc:
             raise ResourceError(str(exc)) from exc
 

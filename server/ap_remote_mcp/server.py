@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import difflib
 import logging
 import os
 import socket
@@ -88,7 +89,9 @@ class PhotoServer(MCPServer[App]):
             ability = gate_of(name)
             if ability is not None:
                 raise CodedError(Code.READ_ONLY_MODE, f"{name} comes with --allow {ability}")
-            raise CodedError(Code.NOT_FOUND, f"Unknown tool: {name[:60]}", "tools/list names the tools.")
+            near = difflib.get_close_matches(name[:60], sorted(self._names), n=1)
+            hint = f"Did you mean {near[0]}?" if near else "Its tools begin with photos_; photos_search finds pictures."
+            raise CodedError(Code.NOT_FOUND, f"Unknown tool: {name[:60]}", hint)
         return await super().call_tool(name, arguments, context)
 
 

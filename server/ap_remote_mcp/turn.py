@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Turn:
-    """A lock that a call may leave early, when it only waits for a job from then on."""
+    """A lock that a call may leave while it needs nothing of the remote: it waits for a job, or a picture is drawn."""
 
     def __init__(self) -> None:
         self._lock = anyio.Lock()
@@ -27,7 +27,15 @@ class Turn:
         """Leave it."""
         self.leave()
 
+    async def take(self) -> None:
+        """Wait for the turn once more where it was left; nothing happens where the caller has it."""
+        if not self._held():
+            await self._lock.acquire()
+
     def leave(self) -> None:
         """Let others speak; nothing happens where the turn was left already."""
-        if self._lock.statistics().owner == anyio.get_current_task():
+        if self._held():
             self._lock.release()
+
+    def _held(self) -> bool:
+        return self._lock.statistics().owner == anyio.get_current_task()

@@ -77,6 +77,7 @@ def over(started: dict[str, Any], home: Path, answers: Path) -> Iterator[Figure]
     entries, word, alone = asyncio.run(_library(started, home))
     calls: dict[str, Call] = {
         "search": ("photos_search", {"query": word}),
+        "search.dates": ("photos_search", _dates(entries)),
         "list": ("photos_list", {"path": entries[0].path.rpartition("/")[0]}),
         "get": ("photos_get", {"ids": [each.id for each in entries[:: len(entries) // _IDS][:_IDS]], "detail": "exif"}),
     }
@@ -105,6 +106,13 @@ async def _library(started: dict[str, Any], home: Path) -> tuple[list[Entry], st
         if len(found) <= _ROWS:
             raise RuntimeError("too few photographs to measure a page")
         return entries, word, statistics.median(took)
+
+
+def _dates(entries: list[Entry]) -> dict[str, Any]:
+    """Return the month in the middle of the library, until its 27th day."""
+    days = sorted(each.taken for each in entries if each.taken is not None)
+    middle = days[len(days) // 2]
+    return {"from": f"{middle:%Y-%m}-01", "to": f"{middle:%Y-%m}-27"}
 
 
 async def _latency(home: Path, answers: Path, calls: dict[str, Call], alone: dict[str, float]) -> list[Figure]:

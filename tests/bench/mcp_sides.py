@@ -42,7 +42,9 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def variables(self) -> dict[str, str]:
         """The environment of its process."""
-        return {**os.environ, "PYTHONPATH": str(ROOT), **self.environment}
+        # What is installed is compiled already; without bytecode only ours would be compiled at each start.
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return {**kept, "PYTHONPATH": str(ROOT), **self.environment}
 
 
 def ours(home: Path, *, spec: str = "bench:") -> Side:

@@ -30,10 +30,10 @@ class Deadly(sending.Sending):
         if moment == "before" and at == 1:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def _keep(self, at, outcome):
-        if moment == "after" and at == 1:
+    def keep(self, key, outcome):
+        if moment == "after" and key == 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        super()._keep(at, outcome)
+        super().keep(key, outcome)
 
 sending.Sending = Deadly
 sys.exit(main())
@@ -47,9 +47,9 @@ from ap_remote_mcp.tools import sending
 gate = sys.argv.pop(1)
 
 class Held(sending.Sending):
-    async def all(self):
+    async def run(self):
         await anyio.to_thread.run_sync(lambda: open(gate).read())
-        await super().all()
+        await super().run()
 
 sending.Sending = Held
 sys.exit(main())

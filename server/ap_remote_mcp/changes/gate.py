@@ -11,7 +11,7 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 import anyio
 import msgspec
@@ -22,6 +22,7 @@ from ap_remote.errors import RemoteError
 from ap_remote.remote.once import once
 from ap_remote_mcp import deadline
 from ap_remote_mcp.changes.proposal import Effect, Proposal
+from ap_remote_mcp.changes.terms import Terms, UndoTerms
 from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.policy.plans import PlanRefusedError
@@ -33,15 +34,17 @@ if TYPE_CHECKING:
 
     from ap_remote.model import Entry
 
-Propose = Callable[[App], Awaitable[Proposal]]
-Apply = Callable[[App, Proposal], Awaitable[Effect]]
-Verify = Callable[[App, Proposal, Effect], AsyncGenerator[int]]
+P = TypeVar("P", bound=Proposal[Terms])
+T = TypeVar("T", bound=Terms)
+Propose = Callable[[App], Awaitable[P]]
+Apply = Callable[[App, Proposal[T]], Awaitable[Effect]]
+Verify = Callable[[App, Proposal[T], Effect], AsyncGenerator[int]]
 _NOT_YET: Final = "some entries do not show the change yet; check with photos_get"
 _LOOKED_AT: Final = 25
 """Entries that are read back together; where the time ends, what was seen before counts."""
 
 
-class Deed(NamedTuple):
+class Deed(NamedTuple, Generic[T]):
     """How a proposal is carried out, and how one sees that it was.
 
     Attributes:
@@ -49,14 +52,14 @@ class Deed(NamedTuple):
         verify: reads back what was done and yields, part by part, how much of it is as it should be.
     """
 
-    apply: Apply
-    verify: Verify
+    apply: Apply[T]
+    verify: Verify[T]
 
 
-def each_holds(holds: Callable[[Entry, Proposal], bool]) -> Verify:
+def each_holds(holds: Callable[[Entry, Proposal[T]], bool]) -> Verify[T]:
     """Return the verification that looks at every entry that was changed."""
 
-    async def verify(app: App, proposal: Proposal, effect: Effect) -> AsyncGenerator[int]:
+    async def verify(app: App, proposal: Proposal[T], effect: Effect) -> AsyncGenerator[int]:
         for some in parts(effect.done):
             entries, _ = await app.entries(some, fresh=True)
             yield sum(holds(entry, proposal) for entry in entries)
@@ -78,7 +81,7 @@ class Sure(BaseModel):
     confirm: bool = Field(title="Yes, do it", description="Confirm to make this change")
 
 
-async def ask(ctx: Context[App], plan: str, propose: Propose) -> Sure | Elicit[Sure]:
+async def ask(ctx: Context[App], plan: str, propose: Propose[Proposal[Terms]]) -> Sure | Elicit[Sure]:
     """Put the question of a proposal to the person, if there is a plan that permits it and somebody to ask."""
     if not plan or not can_ask(ctx):
         return Sure(confirm=False)
@@ -86,7 +89,7 @@ async def ask(ctx: Context[App], plan: str, propose: Propose) -> Sure | Elicit[S
     return Elicit(proposal.question, Sure)
 
 
-async def asked_about(ctx: Context[App], plan: str, propose: Propose) -> Proposal:
+async def asked_about(ctx: Context[App], plan: str, propose: Propose[P]) -> P:
     """Return what a person is to be asked about, if the plan permits it. The turn is free while the person thinks.
 
     Raises:
@@ -100,7 +103,9 @@ async def asked_about(ctx: Context[App], plan: str, propose: Propose) -> Proposa
     return proposal
 
 
-async def change(ctx: Context[App], plan: str, sure: ElicitationResult[Sure], propose: Propose, deed: Deed) -> Change:
+async def change(
+    ctx: Context[App], plan: str, sure: ElicitationResult[Sure], propose: Propose[Proposal[T]], deed: Deed[T]
+) -> Change:
     """Return the preview of a change with its plan; or, with the plan, make the change.
 
     Args:
@@ -115,7 +120,7 @@ async def change(ctx: Context[App], plan: str, sure: ElicitationResult[Sure], pr
     return proposal if isinstance(proposal, Change) else await applied(app, proposal, plan, deed)
 
 
-async def permitted(ctx: Context[App], plan: str, sure: ElicitationResult[Sure], propose: Propose) -> Proposal | Change:
+async def permitted(ctx: Context[App], plan: str, sure: ElicitationResult[Sure], propose: Propose[P]) -> P | Change:
     """Return the proposal that a plan permits, and the person where one can be asked; without a plan its preview.
 
     Raises:
@@ -140,12 +145,12 @@ def unconfirmed(answer: ElicitationResult[Any], otherwise: str) -> str:
     return "The person closed the question without an answer" if closed else "The person said no"
 
 
-def begun(app: App, proposal: Proposal, plan: str) -> str:
+def begun(app: App, proposal: Proposal[Terms], plan: str) -> str:
     """Spend the plan and the budget, write the journal, and return the operation's id; a change may follow."""
     cost = len(proposal.entries) if proposal.cost is None else proposal.cost
     app.afford(app.changes, cost, "changes")
     use(app, proposal, plan)
-    op_id = app.journal.begin(proposal.action, caller(), proposal.before, proposal.arguments)
+    op_id = app.journal.begin(proposal.action, caller(), proposal.before, proposal.terms)
     try:
         app.changes.take(cost)
     except BaseException:
@@ -161,7 +166,7 @@ def can_ask(ctx: Context[App]) -> bool:
     return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
 
 
-def check(app: App, proposal: Proposal, plan: str) -> None:
+def check(app: App, proposal: Proposal[Terms], plan: str) -> None:
     """Make sure that a plan permits a proposal.
 
     Raises:
@@ -171,7 +176,7 @@ def check(app: App, proposal: Proposal, plan: str) -> None:
         app.plans.check(plan, proposal.permit(caller()))
 
 
-def use(app: App, proposal: Proposal, plan: str) -> None:
+def use(app: App, proposal: Proposal[Terms], plan: str) -> None:
     """Check a plan and make it worthless from now on.
 
     Raises:
@@ -189,9 +194,9 @@ def _refusing() -> Iterator[None]:
         raise CodedError(Code.PLAN_STALE, f"The plan permits nothing: {exc.reason}") from exc
 
 
-def previewed(app: App, proposal: Proposal) -> Change:
+def previewed(app: App, proposal: Proposal[Terms]) -> Change:
     """Return what would happen, and the plan that permits it."""
-    if not proposal.entries and not proposal.bound.get("stands_alone"):
+    if not proposal.entries and not proposal.stands_alone:
         return Change(
             action=proposal.action, preview=Preview(count=0), skipped=list(proposal.skipped), note="nothing to do"
         )
@@ -207,15 +212,19 @@ def previewed(app: App, proposal: Proposal) -> Change:
     )
 
 
-async def applied(app: App, proposal: Proposal, plan: str, deed: Deed) -> Change:
-    """Spend the plan, write the journal, make the change, and look at what came of it."""
+async def applied(app: App, proposal: Proposal[T], plan: str, deed: Deed[T]) -> Change:
+    """Spend the plan, write the journal, make the change, and look at what came of it.
+
+    An undo that left something can be asked for once more, so only one that left nothing ends its operation.
+    """
     op_id = begun(app, proposal, plan)
     with once():
         effect = await deed.apply(app, proposal)
     app.journal.end(op_id, effect.done, effect.made)
     seconds = deadline.written()
-    if proposal.undoes and effect.done:
-        app.journal.undone(proposal.undoes, by=op_id)
+    partly = bool(effect.refused and effect.rest)
+    if isinstance(proposal.terms, UndoTerms) and effect.done and not partly:
+        app.journal.undone(proposal.terms.undoes, by=op_id)
     app.forget_counts()
     verified, note = await read_back(app, proposal, effect, deed.verify, seconds=seconds)
     skipped = [*proposal.skipped, *effect.refused]
@@ -231,12 +240,18 @@ async def applied(app: App, proposal: Proposal, plan: str, deed: Deed) -> Change
         verified=verified,
         undo_until=until,
         was=effect.was,
-        note="; ".join(each for each in (effect.note, note) if each),
+        note="; ".join(each for each in (effect.note, _rest(effect) if partly else "", note) if each),
     )
 
 
+def _rest(effect: Effect) -> str:
+    """Say how far a change came, and what to do about the rest."""
+    done, left = len(effect.done), len(effect.refused)
+    return f"{done} of {done + left} were done and the plan is spent; for the rest look, then {effect.rest}"
+
+
 async def read_back(
-    app: App, proposal: Proposal, effect: Effect, verify: Verify, *, seconds: float = math.inf
+    app: App, proposal: Proposal[T], effect: Effect, verify: Verify[T], *, seconds: float = math.inf
 ) -> tuple[int, str]:
     """Return how much of a change shows within so many seconds, and what to say where it is not all."""
     verified = 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
-from ap_remote_mcp.journal import Before
+from ap_remote_mcp.changes.terms import Action, Terms
+from ap_remote_mcp.journal import Before, Made
 from ap_remote_mcp.policy.plans import Permit
 from ap_remote_mcp.results.items import item, minute
 from ap_remote_mcp.results.pages import Preview, Skipped
@@ -18,34 +19,29 @@ if TYPE_CHECKING:
     from ap_remote_mcp.context import App
 
 _SAMPLES = 4
+T_co = TypeVar("T_co", bound=Terms, covariant=True)
 
 
-class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+class Proposal(msgspec.Struct, Generic[T_co], frozen=True, kw_only=True):
     """A change that is proposed; what it says is a pure function of the arguments and the entries as they are."""
 
-    action: str
-    """The verb of the journal and of the plan: ``trash``, ``move``."""
+    action: Action
     entries: tuple[Entry, ...]
     """What would change."""
+    terms: T_co
+    """What else it is about; a plan is bound to it, and the journal keeps it."""
     question: str
     """What a person is asked; names in it are cleaned and quoted."""
     skipped: tuple[Skipped, ...] = ()
     """What would be left alone, and why."""
-    bound: dict[str, Any] = {}
-    """The other arguments; a plan is bound to them, and the journal keeps them."""
+    stands_alone: bool = False
+    """Whether there is something to do without any entries."""
     warnings: tuple[str, ...] = ()
     """What a person should see first: favourites, albums, clashes."""
     cost: int | None = None
     """Changes that are charged to the day's budget; one for each entry by default."""
-    undoes: str = ""
-    """The operation that is taken back."""
     undo_days: int | None = None
     """For how long the change can be taken back; ``None`` is as long as nothing else changes it."""
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """What a plan is bound to beside the entries, and the journal keeps."""
-        return {**self.bound, "undoes": self.undoes} if self.undoes else self.bound
 
     def permit(self, who: str) -> Permit:
         """Return what a plan for it permits, to whom: what was shown, warnings among it."""
@@ -53,7 +49,8 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
             action=self.action,
             versions={entry.id: entry.version for entry in self.entries},
             who=who,
-            bound={**self.arguments, "warned": list(self.warnings)},
+            terms=self.terms,
+            warned=self.warnings,
         )
 
     @property
@@ -91,8 +88,10 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     done: tuple[str, ...]
     """Ids of the entries that were changed."""
     refused: tuple[Skipped, ...] = ()
-    made: dict[str, Any] = {}
-    """What came to be, for the undo: ``{"album": id}``."""
+    made: Made = Made()
+    """What came to be, for the undo."""
+    rest: str = "call again without plan for a new one"
+    """What to do about the refused, after the plan is spent; ``""`` where they were left on purpose."""
     was: dict[str, list[str]] = {}
     """Ids by the mark that they had: ``{"not favorite": [id]}``."""
     note: str = ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -28,8 +28,10 @@ class Permit(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """The entries' ids, each with its version."""
     who: str = ""
     """The caller, to whom alone the plan is of use."""
-    bound: Mapping[str, Any] = {}
-    """The action's other arguments."""
+    terms: msgspec.Struct | None = None
+    """What the action is about beside the entries."""
+    warned: tuple[str, ...] = ()
+    """What was shown as worth minding."""
 
 
 class _Plan(msgspec.Struct, frozen=True, array_like=True):

@@ -8,12 +8,16 @@ without following a link, so that nobody can put another thing in its place mean
 from __future__ import annotations
 
 import os
+import re
 import stat
+import unicodedata
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ap_remote.errors import ConfigError
+from ap_remote_mcp.policy.localpaths import NotLocalError, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +31,12 @@ _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0) | _CLOSED
 _FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NO_LINK
 _FILE: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _NO_LINK
 """A pipe that took a file's place must not be waited for."""
+_NUMBERED: Final = re.compile(r"root([0-9]+)", re.ASCII)
+_JOKERS: Final = frozenset("*?[")
+_NAMED: Final = 3
+"""Files that are named where a folder or a pattern was given."""
+_SHOWN: Final = 60
+"""Characters of a name that is repeated; longer ones are only counted."""
 
 
 class OutsideRootsError(Exception):
@@ -49,6 +59,12 @@ class Roots:
         self.folders = tuple(Path(os.path.realpath(each)) for each in folders)
         self._private = tuple(Path(os.path.realpath(each)) for each in private)
 
+    @property
+    def names(self) -> dict[str, str]:
+        """How answers call the roots, and their own names; a person's home is ``~``."""
+        home = Path.home()
+        return {f"root{at}": "~" if each == home else each.name for at, each in enumerate(self.folders, 1)}
+
     @classmethod
     def given(cls, folders: Sequence[Path], *, private: Sequence[Path] = ()) -> Roots:
         """Return the roots that a person named.
@@ -56,7 +72,10 @@ class Roots:
         Raises:
             ConfigError: one is no folder, or lies in a private one.
         """
-        roots = cls([each.expanduser() for each in folders], private=private)
+        try:
+            roots = cls([Path(plain(str(each))).expanduser() for each in folders], private=private)
+        except NotLocalError as exc:
+            raise ConfigError(f"--root takes a folder of this machine: {exc.reason}") from exc
         for named, real in zip(folders, roots.folders, strict=True):
             if not real.is_dir():
                 raise ConfigError(f"--root takes a folder, and {str(named)!r} is none")
@@ -82,16 +101,20 @@ class Roots:
         """
         path = self._inside(given)
         if path in self.folders:
-            raise OutsideRootsError("it is no plain file")
+            raise OutsideRootsError(self._several(path))
         folder = self._descend(path.parent, make=False)
         try:
             file = os.open(path.name, _FILE, dir_fd=folder)
         except OSError as exc:
-            raise OutsideRootsError("there is no such file inside the server's folders") from exc
+            if _JOKERS.intersection(path.name):
+                raise OutsideRootsError(self._several(path.parent, path.name)) from exc
+            raise OutsideRootsError(f"there is no such file inside {self._called()}") from exc
         finally:
             os.close(folder)
         try:
             found = os.fstat(file)
+            if stat.S_ISDIR(found.st_mode):
+                raise OutsideRootsError(self._several(path))
             if not stat.S_ISREG(found.st_mode):
                 raise OutsideRootsError("it is no plain file")
             if found.st_nlink > 1:
@@ -142,19 +165,17 @@ class Roots:
     def _inside(self, given: str) -> Path:
         if not self.folders:
             raise OutsideRootsError("this server was started without --root, so it touches no local file")
-        if not given or _NUL in given:
+        try:
+            written = plain(given)
+        except NotLocalError as exc:
+            raise OutsideRootsError(exc.reason) from exc
+        if not written or _NUL in written:
             raise OutsideRootsError("it is no path")
-        path = Path(given)
+        path = Path(written)
         if ".." in path.parts:
             raise OutsideRootsError("a path with .. is not followed")
-        first = given.partition("/")[0]
-        if not path.is_absolute() and first.startswith("root") and first[4:].isdecimal() and first.isascii():
-            number = int(first[4:])
-            if not 1 <= number <= len(self.folders):
-                raise OutsideRootsError(f"there are {len(self.folders)} roots")
-            path = self.folders[number - 1] / given.partition("/")[2].lstrip("/")
-        elif not path.is_absolute():
-            path = self.folders[0] / path
+        if not path.is_absolute():
+            path = self._below(path)
         try:
             real = Path(os.path.realpath(path))
         except (OSError, ValueError) as exc:
@@ -166,11 +187,52 @@ class Roots:
             raise OutsideRootsError("a name in it is too long")
         return real
 
+    def _below(self, path: Path) -> Path:
+        """Return where a relative path is meant to be: below a root by its number or its name, or below the only one.
+
+        What lies in the only root is meant before the root itself, where both have the name.
+        """
+        first = path.parts[0] if path.parts else ""
+        rest = Path(*path.parts[1:])
+        numbered = _NUMBERED.fullmatch(first)
+        if numbered is not None:
+            number = int(numbered[1])
+            if not 1 <= number <= len(self.folders):
+                raise OutsideRootsError(f"there is no {first}: begin with {self._called()}")
+            return self.folders[number - 1] / rest
+        named = [each for each in self.folders if _same(each.name, first)]
+        only = self.folders[0] if len(self.folders) == 1 else None
+        if only is not None and (not named or os.path.lexists(only / first)):
+            return only / path
+        if len(named) == 1:
+            return named[0] / rest
+        raise OutsideRootsError(f"the server has several folders: begin with {self._called()}")
+
+    def _called(self) -> str:
+        """Return the roots as a sentence names them, without the way to them."""
+        return " or ".join(f"{root} ({name})" for root, name in self.names.items())
+
+    def _several(self, folder: Path, pattern: str = "") -> str:
+        """Return what is said of a folder, or of a pattern in one, where a file is meant: which files it would be."""
+        opened = self._descend(folder, make=False)
+        try:
+            names = os.listdir(opened)  # noqa: PTH208 - what is opened may have another path by now
+            fitting = sorted(name for name in names if _fits(name, pattern, opened))
+        finally:
+            os.close(opened)
+        said = "patterns are not followed" if pattern else "it is a folder"
+        if not fitting:
+            return f"{said}, and {'no file fits this one' if pattern else 'no file lies directly in it'}"
+        shown = [self.shown(folder / name) for name in fitting if name.isprintable() and len(name) <= _SHOWN][:_NAMED]
+        examples = f", as {', '.join(shown)}" if shown else ""
+        what = "files that fit" if pattern else "files in it"
+        return f"{said}: list the {what} one by one, {len(fitting)} here{examples}"
+
     def _root_of(self, real: Path) -> Path:
         for each in self.folders:
             if real == each or each in real.parents:
                 return each
-        raise OutsideRootsError("it lies outside the folders that the server was started with")
+        raise OutsideRootsError(f"it lies outside {self._called()}")
 
     def _descend(self, path: Path, *, make: bool) -> int:
         """Open a folder from its root down; a link that appeared since the path was resolved is not followed."""
@@ -193,7 +255,9 @@ class Roots:
                 self._refuse_private(folder, private)
         except OSError as exc:
             os.close(folder)
-            raise OutsideRootsError("there is no such folder inside the server's folders") from exc
+            if _JOKERS.intersection(str(path.relative_to(root))):
+                raise OutsideRootsError("patterns are not followed: list the files one by one") from exc
+            raise OutsideRootsError(f"there is no such folder inside {self._called()}") from exc
         except OutsideRootsError:
             os.close(folder)
             raise
@@ -215,6 +279,22 @@ class Roots:
         known = os.fstat(folder)
         if (known.st_dev, known.st_ino) in private:
             raise OutsideRootsError("the server's own folder is left alone")
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names are one; some disks and hosts write accents apart."""
+    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+
+
+def _fits(name: str, pattern: str, folder: int) -> bool:
+    """Whether a name in an opened folder is that of a file that is meant and may be sent."""
+    if name.startswith(".") or (pattern and not fnmatchcase(name, pattern)):
+        return False
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False  # it went away meanwhile
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
 
 
 def _make(name: str, folder: int) -> None:

@@ -32,7 +32,8 @@ class Item(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     id: str
     name: str
-    kind: ItemKind
+    kind: str
+    """An :data:`ItemKind`; each answer that lists items would publish the choices again."""
     taken: str = ""
     folder: str = ""
     place: str = ""
@@ -61,6 +62,9 @@ class Details(Item, kw_only=True, omit_defaults=True):
     lon: float = 0.0
     things: list[str] = []
     labels: list[str] = []
+    albums: dict[str, str] = {}
+    """Names by id."""
+    note: str = ""
     exif: dict[str, str] = {}
     untrusted: dict[str, str] = {}
 
@@ -89,13 +93,29 @@ def item(entry: Entry, *, score: float = 0.0, names: Mapping[str, str] | None = 
     return Item(**_told(_common(entry, score, names or {})))
 
 
-def details(entry: Entry, detail: Detail, names: Mapping[str, str] | None = None) -> Details:
-    """Return an entry as far as *detail* asks; *names* are those of people by their ids."""
+def details(
+    entry: Entry,
+    detail: Detail,
+    names: Mapping[str, str] | None = None,
+    *,
+    albums: Mapping[str, str] | None = None,
+    note: str = "",
+) -> Details:
+    """Return an entry as far as *detail* asks.
+
+    Args:
+        entry: what is described.
+        detail: how far.
+        names: those of people, by their ids.
+        albums: names of the albums that it is in, by their ids.
+        note: what is to be known about the albums.
+    """
     told = _common(entry, 0.0, names or {})
     if detail != "basic":
         told |= _more(entry)
     if detail == "all":
         told |= {"labels": [clean(each, 40) for each in entry.labels[:_LISTED]], "untrusted": _untrusted(entry)}
+    told |= {"albums": {key: clean(name, 60) for key, name in (albums or {}).items()}, "note": note}
     return Details(**_told(told))
 
 

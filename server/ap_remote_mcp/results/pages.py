@@ -142,6 +142,13 @@ class ServerStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
     enable: dict[str, str] = {}
     index: Coverage | msgspec.UnsetType = msgspec.UNSET
     index_note: str = ""
+    cache_as_of: str = ""
+    """When the cache was last known to hold all of the library."""
+    cache_note: str = ""
+    service: str = ""
+    """Until when nothing is sent to the service, where it refused too often."""
+    used_mb: int = 0
+    free_mb: int | msgspec.UnsetType = msgspec.UNSET
     roots: dict[str, str] = {}
     changes_left_today: int | msgspec.UnsetType = msgspec.UNSET
     pixels_left_today: int

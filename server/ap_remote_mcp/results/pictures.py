@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from ap_remote.transfer.stripping import PictureError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["TILE_PX", "PictureError", "sheet", "shrink", "tile"]
 
@@ -31,40 +31,59 @@ _SCANS: Final = 100
 _SCAN: Final = b"\xff\xda"
 
 
-def shrink(data: bytes, *, side: int, max_bytes: int, max_pixels: int, aim: int = _AIM) -> bytes:
+def _on() -> None:
+    """Go on."""
+
+
+def shrink(
+    data: bytes, step: Callable[[], None] = _on, /, *, side: int, max_bytes: int, max_pixels: int, aim: int = _AIM
+) -> bytes:
     """Return a JPEG of *data* whose longer side is at most *side* pixels, without any metadata.
 
-    Its quality is lowered until it has at most *aim* bytes, if it can be.
+    Its quality is lowered until it has at most *aim* bytes, if it can be. *step* is called before each part of the
+    work, here and below, and ends it by what it raises.
 
     Raises:
         PictureError: not a JPEG, PNG or WebP, damaged, or beyond the bounds.
     """
-    return _jpeg(_decode(data, side=side, max_bytes=max_bytes, max_pixels=max_pixels), aim)
+    step()
+    return _jpeg(_decode(data, side=side, max_bytes=max_bytes, max_pixels=max_pixels), step, aim)
 
 
-def tile(data: bytes | None, *, max_bytes: int, max_pixels: int) -> Image.Image:
+def tile(data: bytes | None, step: Callable[[], None] = _on, /, *, max_bytes: int, max_pixels: int) -> Image.Image:
     """Return a picture for a grid; a grey one where there is none, or none that can be opened."""
+    step()
     if data is not None:
         with suppress(PictureError):
             return _decode(data, side=TILE_PX, max_bytes=max_bytes, max_pixels=max_pixels)
     return Image.new("RGB", (TILE_PX, TILE_PX), "grey")
 
 
-def sheet(tiles: Sequence[Image.Image], *, side: int) -> bytes:
-    """Return a JPEG with the tiles in a numbered grid, row by row from 1; its longer side has at most *side* pixels."""
+def sheet(tiles: Sequence[Image.Image], step: Callable[[], None] = _on, /, *, side: int) -> bytes:
+    """Return a JPEG with the tiles in a numbered grid, row by row from 1; its longer side has at most *side* pixels.
+
+    A row is as high as its highest picture: models pay for each pixel, white ones too.
+    """
     columns = ceil(sqrt(len(tiles)))
-    rows = ceil(len(tiles) / columns)
     edge = min(TILE_PX, (side - _GAP) // columns - _GAP)
-    step = edge + _GAP
-    grid = Image.new("RGB", (_GAP + columns * step, _GAP + rows * step), "white")
-    font = ImageFont.load_default(size=max(14, edge // 8))
-    for index, each in enumerate(tiles):
-        corner = (_GAP + index % columns * step, _GAP + index // columns * step)
+    pictures = []
+    for each in tiles:
+        step()
         picture = each.copy()
         picture.thumbnail((edge, edge))
-        grid.paste(picture, (corner[0] + (edge - picture.width) // 2, corner[1] + (edge - picture.height) // 2))
-        _number(grid, str(index + 1), corner, font)
-    return _jpeg(grid)
+        pictures.append(picture)
+    rows = [pictures[at : at + columns] for at in range(0, len(pictures), columns)]
+    heights = [max(edge // 4, *(picture.height for picture in row)) for row in rows]
+    grid = Image.new("RGB", (_GAP + columns * (edge + _GAP), _GAP + sum(heights) + len(rows) * _GAP), "white")
+    font = ImageFont.load_default(size=max(14, edge // 8))
+    top = _GAP
+    for line, (row, height) in enumerate(zip(rows, heights, strict=True)):
+        for column, picture in enumerate(row):
+            corner = (_GAP + column * (edge + _GAP), top)
+            grid.paste(picture, (corner[0] + (edge - picture.width) // 2, top + (height - picture.height) // 2))
+            _number(grid, str(line * columns + column + 1), corner, font)
+        top += height + _GAP
+    return _jpeg(grid, step)
 
 
 def _number(
@@ -102,12 +121,13 @@ def _upright(data: bytes, side: int, max_pixels: int) -> Image.Image:
     return picture
 
 
-def _jpeg(picture: Image.Image, aim: int = _AIM) -> bytes:
+def _jpeg(picture: Image.Image, step: Callable[[], None], aim: int = _AIM) -> bytes:
     """Encode pixels alone: a fresh image carries no EXIF, profile or comment."""
     bare = Image.new("RGB", picture.size)
     bare.paste(picture)
     data = b""
     for quality in _QUALITIES:
+        step()
         stream = BytesIO()
         bare.save(stream, "JPEG", quality=quality, optimize=True)
         data = stream.getvalue()

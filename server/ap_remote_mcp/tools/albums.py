@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import anyio
 import msgspec
@@ -19,14 +19,16 @@ from ap_remote_mcp.changes.batch import all_at_once
 from ap_remote_mcp.changes.each import UNKNOWN, each_one
 from ap_remote_mcp.changes.gate import Deed, Sure, ask, change
 from ap_remote_mcp.changes.proposal import Effect, Proposal, picked
+from ap_remote_mcp.changes.terms import Action, AlbumTerms, PersonTerms
 from ap_remote_mcp.changes.wording import counted, named, quoted
 from ap_remote_mcp.context import App
 from ap_remote_mcp.deadline import writing
 from ap_remote_mcp.errors import Code, CodedError, coded
+from ap_remote_mcp.journal import Made
 from ap_remote_mcp.policy.limits import MAX_CHANGE
 from ap_remote_mcp.results.pages import Change, Skipped
-from ap_remote_mcp.tools.listing import album_named
 from ap_remote_mcp.tools.parameters import Id, PlanToken
+from ap_remote_mcp.tools.targets import album_named
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -35,6 +37,12 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger(__name__)
 AlbumAction = Literal["create", "add", "remove", "rename"]
+_ACTIONS: Final[dict[AlbumAction, Action]] = {
+    "create": Action.ALBUM_CREATE,
+    "add": Action.ALBUM_ADD,
+    "remove": Action.ALBUM_REMOVE,
+    "rename": Action.ALBUM_RENAME,
+}
 Ids = Annotated[tuple[Id, ...], Meta(max_length=MAX_CHANGE, description="none to rename")]
 _LOOK: Final = 5.0
 """Seconds in which an album that was changed has to be seen."""
@@ -64,7 +72,9 @@ async def photos_album(
     return await change(ctx, plan, sure, partial(propose_album, do=action, album=album, ids=ids, name=name), ALBUMS)
 
 
-async def propose_album(app: App, *, do: AlbumAction, album: str, ids: Sequence[str], name: str) -> Proposal:
+async def propose_album(
+    app: App, *, do: AlbumAction, album: str, ids: Sequence[str], name: str
+) -> Proposal[AlbumTerms]:
     """Look at what would change.
 
     Raises:
@@ -99,24 +109,25 @@ async def propose_album(app: App, *, do: AlbumAction, album: str, ids: Sequence[
         "remove": "Take out of the album {0}",
     }
     return Proposal(
-        action=f"album_{do}",
+        action=_ACTIONS[do],
         entries=entries,
+        terms=AlbumTerms(name=title, album="" if found is None else found.id),
         skipped=skipped,
-        bound={"name": title, "stands_alone": True} if found is None else {"album": found.id, "name": title},
+        stands_alone=found is None,
         warnings=await _twins(app, title) if found is None else (),
         question=f"{verb[do].format(quoted(title))}{f' {counted(entries)}: {named(entries)}' if entries else ''}?",
         cost=len(entries) + (do == "create"),
     )
 
 
-async def _propose_rename(app: App, album: str, name: str) -> Proposal:
+async def _propose_rename(app: App, album: str, name: str) -> Proposal[AlbumTerms]:
     if not name:
         raise CodedError(Code.BAD_ARGUMENT, "action=rename needs name")
     found = await _meant(app, album)
     return Proposal(
-        action="album_rename",
+        action=Action.ALBUM_RENAME,
         entries=(found,),
-        bound={"album": found.id, "name": check_name(name)},
+        terms=AlbumTerms(name=check_name(name), album=found.id),
         question=f"Rename the album {quoted(found.name)} to {quoted(name)}?",
     )
 
@@ -154,18 +165,17 @@ async def _called(app: App, title: str) -> list[str]:
     return [f"{'1 album has' if len(albums) == 1 else f'{len(albums)} albums have'} that name", ", ".join(rows) + more]
 
 
-async def _apply_album(app: App, proposal: Proposal) -> Effect:
+async def _apply_album(app: App, proposal: Proposal[AlbumTerms]) -> Effect:
     remote = app.remote
     if not isinstance(remote, SupportsAlbums):
         raise UnsupportedError("this remote has no albums")
-    if proposal.action == "album_rename":
-        effect = await each_one(proposal.entries, partial(_rename, app, str(proposal.bound["name"])))
-        return await _noted(app, str(proposal.bound["album"]), effect)
-    if proposal.action != "album_create":
-        album = str(proposal.bound["album"])
+    album, name = proposal.terms.album, proposal.terms.name
+    if proposal.action is Action.ALBUM_RENAME:
+        return await _noted(app, album, await each_one(proposal.entries, partial(_rename, app, name)))
+    if proposal.action is not Action.ALBUM_CREATE:
         return await _noted(app, album, await _members_changed(app, remote, NodeId(album), proposal))
     writing()
-    album = (await remote.create_album(str(proposal.bound["name"]))).id
+    album = (await remote.create_album(name)).id
     effect = Effect(done=())
     if proposal.entries:
         try:
@@ -178,29 +188,30 @@ async def _apply_album(app: App, proposal: Proposal) -> Effect:
             effect = Effect(
                 done=(), refused=tuple(Skipped(id=each.id, why=why) for each in proposal.entries), note=note
             )
-    note = f"done and verified count the pictures in it; the album's id is {album}"
-    return await _noted(app, album, msgspec.structs.replace(effect, note="; ".join(filter(None, (note, effect.note)))))
+    told = f"done and verified count the pictures in it; the album's id is {album}"
+    note = "; ".join(filter(None, (told, effect.note)))
+    return await _noted(app, album, msgspec.structs.replace(effect, note=note, rest="use action=add with that id"))
 
 
 async def _noted(app: App, album: str, effect: Effect) -> Effect:
     """Note for the undo how an album is now that it was changed here."""
-    made: dict[str, Any] = {"album": album}
+    made = Made(album=album)
     try:
         with anyio.move_on_after(_LOOK):
-            made["version"] = (await app.remote.stat(NodeId(album), fresh=True)).version
+            made = Made(album=album, version=(await app.remote.stat(NodeId(album), fresh=True)).version)
     except RemoteError as exc:
         # What was done is told in any case; an undo then goes by the name and what is in it.
         _log.info("an album that was changed cannot be looked at: %s", type(exc).__name__)
     return msgspec.structs.replace(effect, made=made)
 
 
-async def _members_changed(app: App, remote: SupportsAlbums, album: NodeId, proposal: Proposal) -> Effect:
+async def _members_changed(app: App, remote: SupportsAlbums, album: NodeId, proposal: Proposal[AlbumTerms]) -> Effect:
     """Add the entries, or take them out; where no usable answer came, look which of them are in.
 
     Raises:
         RemoteError: none of them was added, or taken out, as far as one sees.
     """
-    out = proposal.action == "album_remove"
+    out = proposal.action is Action.ALBUM_REMOVE
 
     async def send() -> None:
         members = [NodeId(entry.id) for entry in proposal.entries]
@@ -219,13 +230,13 @@ async def _rename(app: App, name: str, album: Entry) -> None:
     await app.remote.move(NodeId(album.id), join(ALBUMS_VIEW, name))
 
 
-async def _verify_album(app: App, proposal: Proposal, effect: Effect) -> AsyncGenerator[int]:
-    album = NodeId(str(effect.made["album"]))
-    if proposal.action == "album_rename":
-        yield int((await app.remote.stat(album, fresh=True)).name == proposal.bound["name"])
+async def _verify_album(app: App, proposal: Proposal[AlbumTerms], effect: Effect) -> AsyncGenerator[int]:
+    album = NodeId(effect.made.album)
+    if proposal.action is Action.ALBUM_RENAME:
+        yield int((await app.remote.stat(album, fresh=True)).name == proposal.terms.name)
         return
     inside = {each.id async for each in app.remote.list(album, fresh=True)}
-    out = proposal.action == "album_remove"
+    out = proposal.action is Action.ALBUM_REMOVE
     yield sum((each not in inside) if out else (each in inside) for each in effect.done)
 
 
@@ -249,7 +260,7 @@ async def photos_person(
     return await change(ctx, plan, sure, partial(propose_person, person=person, name=name), NAMING)
 
 
-async def propose_person(app: App, *, person: str, name: str) -> Proposal:
+async def propose_person(app: App, *, person: str, name: str) -> Proposal[PersonTerms]:
     """Look at who would be named.
 
     Raises:
@@ -266,26 +277,28 @@ async def propose_person(app: App, *, person: str, name: str) -> Proposal:
     (known,) = found
     who = quoted(known.name) if known.name else "a person without a name"
     return Proposal(
-        action="person",
+        action=Action.PERSON,
         entries=(),
-        bound={"person": known.id, "name": name, "was": known.name or "", "stands_alone": True},
+        terms=PersonTerms(person=known.id, name=name, was=known.name or ""),
+        stands_alone=True,
         question=f"Name {who}, seen in {known.count} pictures, {quoted(name)}?",
         cost=1,
     )
 
 
-async def _name(app: App, proposal: Proposal) -> Effect:
+async def _name(app: App, proposal: Proposal[PersonTerms]) -> Effect:
     if not isinstance(app.remote, SupportsPeople):
         raise UnsupportedError("this remote knows no people")
     writing()
-    await app.remote.name_person(str(proposal.bound["person"]), str(proposal.bound["name"]))
-    return Effect(done=(str(proposal.bound["person"]),))
+    await app.remote.name_person(proposal.terms.person, proposal.terms.name)
+    return Effect(done=(proposal.terms.person,))
 
 
-async def _verify_name(app: App, proposal: Proposal, effect: Effect) -> AsyncGenerator[int]:
+async def _verify_name(app: App, proposal: Proposal[PersonTerms], effect: Effect) -> AsyncGenerator[int]:
     del effect
+    wanted = proposal.terms
     people = await app.remote.people() if isinstance(app.remote, SupportsPeople) else ()
-    yield sum(each.id == proposal.bound["person"] and each.name == proposal.bound["name"] for each in people)
+    yield sum(each.id == wanted.person and each.name == wanted.name for each in people)
 
 
 NAMING: Final = Deed(_name, _verify_name)

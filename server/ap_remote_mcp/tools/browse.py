@@ -19,7 +19,9 @@ from ap_remote_mcp.tools.folders import plan_listing
 from ap_remote_mcp.tools.listing import folders_in, is_item, listed
 from ap_remote_mcp.tools.parameters import Cursor, Id, Rows
 from ap_remote_mcp.tools.queries import ListQuery, Position, Source, begin
-from ap_remote_mcp.tools.rows import Cut, Row, cut, items_within, people_in
+from ap_remote_mcp.tools.rows import Row, cut, fitting, items_within, people_in
+from ap_remote_mcp.tools.targets import albums_of
+from ap_remote_mcp.tools.within import at_home
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 async def photos_list(
     ctx: Context[App],
     *,
-    path: Annotated[str, Meta(max_length=1000, description="e.g. Pictures/2023; empty is the root")] = "",
+    path: Annotated[str, Meta(max_length=1000, description="e.g. Pictures/2023")] = "",
     album: Annotated[str, Meta(max_length=256, description="name or id")] = "",
     source: Source = "folder",
     depth: Annotated[int, Meta(ge=0, le=2, description="1 counts in folders, 2 shows theirs")] = 0,
@@ -71,7 +73,8 @@ async def listing(app: App, query: ListQuery, position: Position, *, depth: int,
             if not position.at and query.source != "trash":
                 folders, note = await folders_in(app, folders_among, depth)
     if query.album:
-        page = await _at_home(app, page)
+        homes = await at_home(app, [row.entry for row in page.rows])
+        page = msgspec.structs.replace(page, rows=[Row(each) for each in homes])
     items, following = await items_within(app, position, page)
     answer = Listing(
         items=items,
@@ -91,34 +94,20 @@ async def photos_get(
     ids: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=MAX_IDS)],
     detail: Detail = "basic",
 ) -> Found:
-    """Look items up by id. exif adds path, camera, position, labels; all adds captions. For pixels: photos_view."""
+    """Look items up by id. exif adds path, camera, position, labels; all adds captions, albums. Pixels: photos_view."""
     app: App = ctx.request_context.lifespan_context
     entries, missing = await app.entries(ids)
-    answer = Found(items=[], missing=missing)
     names = await people_in(app, entries)
-    size = 0
-    for entry in entries:
-        shown = details(entry, detail, names)
-        size += app.weigh(shown)
-        if answer.items and size > app.limits.result_bytes:
-            answer.left_out.append(entry.id)
-        else:
-            answer.items.append(shown)
-    return answer
+    held, note = await albums_of(app, entries) if detail == "all" else ({}, "")
+    told = (details(each, detail, names, albums=held.get(each.id), note=note) for each in entries)
+    items = fitting(app, told, room=0)
+    return Found(items=items, missing=missing, left_out=[each.id for each in entries[len(items) :]])
 
 
 def _parted(query: ListQuery, entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
     """Return the folders and albums among entries, and what is shown as items, which in the trash is everything."""
     folders = [each for each in entries if each.is_folder]
     return folders, [each for each in entries if is_item(query, each)] if folders else entries
-
-
-async def _at_home(app: App, page: Cut) -> Cut:
-    """Return members of an album where they lie, in place of where the album shows them."""
-    found, _ = await app.entries([row.entry.id for row in page.rows])
-    homes = {each.id: each for each in found}
-    rows = [row._replace(entry=homes.get(row.entry.id, row.entry)) for row in page.rows]
-    return msgspec.structs.replace(page, rows=rows)
 
 
 async def _each(files: list[Entry]) -> AsyncIterator[Row]:

@@ -6,32 +6,27 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from ap_remote_mcp.jobfiles import JobKind
 from ap_remote_mcp.policy.abilities import Ability
 from ap_remote_mcp.tools.albums import photos_album, photos_person
+from ap_remote_mcp.tools.applying import apply_folders, photos_apply_folders
 from ap_remote_mcp.tools.bridge import make
 from ap_remote_mcp.tools.browse import photos_get, photos_list
 from ap_remote_mcp.tools.downloading import photos_download
 from ap_remote_mcp.tools.duplicates import photos_duplicates
 from ap_remote_mcp.tools.facets import photos_facets
-from ap_remote_mcp.tools.folders import (
-    APPLY,
-    SUGGEST,
-    apply_folders,
-    photos_apply_folders,
-    photos_suggest_folders,
-    suggest_folders,
-)
 from ap_remote_mcp.tools.jobs import photos_job
 from ap_remote_mcp.tools.looking import photos_contact_sheet, photos_view
 from ap_remote_mcp.tools.moving import photos_mark, photos_move
 from ap_remote_mcp.tools.parameters import BRINGS_BACK, FETCHES, READS, READS_HERE, REMOVES
 from ap_remote_mcp.tools.purge import photos_purge
-from ap_remote_mcp.tools.saving import DOWNLOAD, download
+from ap_remote_mcp.tools.saving import download
 from ap_remote_mcp.tools.search import photos_search
-from ap_remote_mcp.tools.sending import UPLOAD, upload
+from ap_remote_mcp.tools.sending import upload
 from ap_remote_mcp.tools.showing import PAGE, photos_show
 from ap_remote_mcp.tools.status import photos_status
-from ap_remote_mcp.tools.syncing import CHANGES, EMBEDDINGS, photos_sync, sync_changes, sync_embeddings
+from ap_remote_mcp.tools.suggesting import photos_suggest_folders, suggest_folders
+from ap_remote_mcp.tools.syncing import photos_sync, sync_changes, sync_embeddings
 from ap_remote_mcp.tools.trash import photos_restore, photos_trash
 from ap_remote_mcp.tools.undo import photos_undo
 from ap_remote_mcp.tools.uploading import photos_upload
@@ -47,8 +42,8 @@ def tools(allowed: frozenset[Ability]) -> list[Tool]:
     chosen: list[Tool] = [
         make(photos_search, annotations=READS),
         make(photos_list, annotations=READS),
-        make(photos_get, title="Describe photos", annotations=READS),
-        make(photos_facets, title="Count photos", annotations=READS),
+        make(photos_get, annotations=READS),
+        make(photos_facets, annotations=READS),
         make(photos_view, annotations=READS),
         make(photos_contact_sheet, annotations=READS),
         make(photos_show, annotations=READS, page=PAGE),
@@ -105,14 +100,14 @@ _GATED: Final = {
 
 def offer_jobs(app: App) -> None:
     """Teach a server's jobs what the tools hand over to them."""
-    app.jobs.offer(CHANGES, partial(sync_changes, app), resumes=True)
-    app.jobs.offer(EMBEDDINGS, partial(sync_embeddings, app), resumes=True)
-    app.jobs.offer(SUGGEST, partial(suggest_folders, app), resumes=True)
+    app.jobs.offer(JobKind.SYNC_CHANGES, partial(sync_changes, app), resumes=True)
+    app.jobs.offer(JobKind.SYNC_EMBEDDINGS, partial(sync_embeddings, app), resumes=True)
+    app.jobs.offer(JobKind.SUGGEST, partial(suggest_folders, app), resumes=True)
     if Ability.ORGANISE in app.allowed:
-        app.jobs.offer(APPLY, partial(apply_folders, app), resumes=True)
+        app.jobs.offer(JobKind.APPLY, partial(apply_folders, app), resumes=True)
     if Ability.TRANSFER in app.allowed:
-        app.jobs.offer(UPLOAD, partial(upload, app), resumes=True)
-        app.jobs.offer(DOWNLOAD, partial(download, app), resumes=True)
+        app.jobs.offer(JobKind.UPLOAD, partial(upload, app), resumes=True)
+        app.jobs.offer(JobKind.DOWNLOAD, partial(download, app), resumes=True)
 
 
 _BRINGS: Final = MappingProxyType(

@@ -11,37 +11,35 @@ import os
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
-import anyio
 import anyio.to_thread
 from mcp.server.mcpserver import Context, Elicit, ElicitationResult, Resolve
 from msgspec import Meta
 
-from ap_remote_mcp.changes.gate import Sure, ask, begun, permitted, previewed
+from ap_remote_mcp.changes.gate import Sure, ask, permitted, previewed
 from ap_remote_mcp.changes.proposal import Proposal, picked
+from ap_remote_mcp.changes.terms import Action, DownloadTerms
 from ap_remote_mcp.changes.wording import counted, named, quoted, sized
 from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
+from ap_remote_mcp.jobfiles import JobKind
 from ap_remote_mcp.journal import Before
 from ap_remote_mcp.policy.roots import OutsideRootsError
 from ap_remote_mcp.principal import caller
 from ap_remote_mcp.results.pages import Change
 from ap_remote_mcp.results.text import clean
-from ap_remote_mcp.tools.jobs import followed, started
+from ap_remote_mcp.tools.carrying import handed_on
 from ap_remote_mcp.tools.parameters import ChangedIds, PlanToken
-from ap_remote_mcp.tools.saving import DOWNLOAD, ONLY_JPEG
+from ap_remote_mcp.tools.saving import ONLY_JPEG, DownloadOrder, Naming, Size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ap_remote.model import Entry
 
-Naming = Literal["name", "date_name", "id_name"]
-Size = Literal["original", "web"]
 
-
-class Download(Proposal, frozen=True, kw_only=True):
+class Download(Proposal[DownloadTerms], frozen=True, kw_only=True):
     """Pictures that would be saved. Nothing of the library changes, so the journal needs no more than their ids."""
 
     @property
@@ -86,28 +84,16 @@ async def photos_download(
         proposal = await wish(app)
         if not proposal.entries or _is_much(app, proposal):
             return previewed(app, proposal)
-    app.afford(app.carried, _bytes(proposal.entries), "bytes")
-    if plan:
-        op_id = begun(app, proposal, plan)
-    else:
-        op_id = app.journal.begin(DOWNLOAD, caller(), proposal.before, proposal.bound)
-    arguments = {
-        "op_id": op_id,
-        "ids": [entry.id for entry in proposal.entries],
-        "to": str(_target(app, to)),
-        "naming": naming,
-        "size": size,
-        "strip_gps": strip_gps,
-    }
-    job_id = await started(app, DOWNLOAD, arguments)
-    app.carried.take(_bytes(proposal.entries))
-    if not plan:
-        app.unasked.take(len(proposal.entries))
-    job = await followed(ctx, app, job_id, app.limits.wait_seconds)
-    return Change(action=DOWNLOAD, op_id=op_id, skipped=list(proposal.skipped), job=job)
+
+    def order(op_id: str) -> DownloadOrder:
+        ids = tuple(entry.id for entry in proposal.entries)
+        folder = str(_target(app, to))
+        return DownloadOrder(op_id=op_id, ids=ids, to=folder, naming=naming, size=size, strip_gps=strip_gps)
+
+    return await handed_on(ctx, proposal, plan, JobKind.DOWNLOAD, order, size=_bytes(proposal.entries))
 
 
-async def propose(app: App, *, ids: Sequence[str], to: str, naming: Naming, size: Size, strip_gps: bool) -> Proposal:
+async def propose(app: App, *, ids: Sequence[str], to: str, naming: Naming, size: Size, strip_gps: bool) -> Download:
     """Look at what would be saved.
 
     Raises:
@@ -136,17 +122,17 @@ async def propose(app: App, *, ids: Sequence[str], to: str, naming: Naming, size
     shown = clean(app.roots.shown(folder))
     live = sum(entry.is_live for entry in entries)
     return Download(
-        action=DOWNLOAD,
+        action=Action.DOWNLOAD,
         entries=entries,
-        skipped=skipped,
         # What is shown is cut and cleaned; the plan is for the folder itself.
-        bound={
-            "to": shown,
-            "folder": hashlib.sha256(os.fsencode(folder)).hexdigest(),
-            "naming": naming,
-            "size": size,
-            "strip_gps": strip_gps,
-        },
+        terms=DownloadTerms(
+            to=shown,
+            folder=hashlib.sha256(os.fsencode(folder)).hexdigest(),
+            naming=naming,
+            size=size,
+            strip_gps=strip_gps,
+        ),
+        skipped=skipped,
         warnings=(f"{live} live photos come without their films",) if live else (),
         question=f"Save {counted(entries)} ({sized(total)}) to {quoted(shown, 80)}: {named(entries)}?",
         cost=0,
@@ -157,7 +143,7 @@ def _bytes(entries: Sequence[Entry]) -> int:
     return sum(entry.size for entry in entries)
 
 
-def _is_much(app: App, proposal: Proposal) -> bool:
+def _is_much(app: App, proposal: Download) -> bool:
     files = len(proposal.entries)
     if files > app.limits.unasked_files or _bytes(proposal.entries) > app.limits.unasked_bytes:
         return True

@@ -18,9 +18,20 @@ from ap_remote_mcp.results.text import clean
 from ap_remote_mcp.tools import local
 from ap_remote_mcp.tools.filters import Selection, select
 from ap_remote_mcp.tools.local import counted
-from ap_remote_mcp.tools.parameters import Filter, From, People, PlaceName, Things, To
+from ap_remote_mcp.tools.parameters import (
+    Filter,
+    From,
+    InAlbum,
+    InFolder,
+    MinMb,
+    People,
+    PlaceName,
+    Things,
+    To,
+)
 from ap_remote_mcp.tools.queries import MediaKind, SearchQuery
 from ap_remote_mcp.tools.rows import Reach, Search, rows
+from ap_remote_mcp.tools.within import contents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,12 +68,12 @@ async def photos_facets(
     things: Things = (),
     kind: MediaKind = "any",
     fav: bool = False,
+    folder: InFolder = "",
+    album: InAlbum = "",
+    min_mb: MinMb = 0.0,
     limit: Annotated[int, Meta(ge=1, le=100)] = 30,
 ) -> Facets:
-    """Count pictures: how many, when, where, of what. Filters are those of photos_search.
-
-    Rows are [label, count] or [label, count, value]; photos_search takes value, else label.
-    """
+    """Count pictures; filters as in photos_search. Rows: [label, count, value]; search by value, else label."""
     app: App = ctx.request_context.lifespan_context
     query = SearchQuery(
         filter=filter_,
@@ -73,6 +84,9 @@ async def photos_facets(
         things=tuple(things),
         kind=kind,
         fav=fav,
+        folder=folder,
+        album=album,
+        min_mb=min_mb,
     )
     return await counts_by(app, by, query, limit)
 
@@ -110,16 +124,27 @@ async def counts_by(app: App, by: By, query: SearchQuery, limit: int) -> Facets:
             years, total = counts
             table = [[label, count] for label, count in years]
             return Facets(by=by, total=total, rows=table[:limit], note=_notes(selection, _more(table, limit)))
-    sums, values, total, whole = await _count(app, search, by)
+    if by == "month" and selection.exact and as_of:
+        total = await local.count(app, selection.filter, as_of)
+        table = [[label, count] for label, count in await local.by_month(app, selection.filter, as_of, total)]
+        return Facets(by=by, total=total, rows=table[:limit], note=_notes(selection, _more(table, limit)))
+    return await _here(app, by, search, limit)
+
+
+async def _here(app: App, by: By, search: Search, limit: int) -> Facets:
+    """Count one by one what the remote cannot count."""
+    sums, values, total, note = await _count(app, search, by)
     ordered = sorted(sums.items(), key=lambda pair: (-pair[1], pair[0]))
     if by in _TIME:
         ordered.sort(reverse=True)
-    if by == "place" and (placed := sum(sums.values())) < total:
+    if not ordered:
+        note = "; ".join(each for each in (note, await _nothing(app, by, total)) if each)
+    elif by == "place" and (placed := sum(sums.values())) < total:
         ordered.append((NOWHERE, total - placed))
-    table = [[label, count, values[label]] if label in values else [label, count] for label, count in ordered[:limit]]
-    note = "" if whole else f"only the newest {app.limits.scan} entries were counted"
-    note = note or (_more(ordered, limit) if ordered else await _nothing(app, by))
-    return Facets(by=by, total=total, rows=table, note=_notes(selection, note))
+    table: list[list[str | int]] = [
+        [label, count, values[label]] if label in values else [label, count] for label, count in ordered[:limit]
+    ]
+    return Facets(by=by, total=total, rows=table, note=_notes(search.selection, note or _more(ordered, limit)))
 
 
 async def _total(app: App, query: str, as_of: float) -> int:
@@ -140,10 +165,17 @@ async def _years(app: App, query: str, as_of: float) -> tuple[list[tuple[str, in
     return shown, await _total(app, query, as_of)
 
 
-async def _nothing(app: App, by: By) -> str:
-    """Say that the library has no such thing at all, where it has none: else nothing is found by the filters."""
+async def _nothing(app: App, by: By, counted_here: int = 0) -> str:
+    """Say why there is no row: the library has no such thing at all, or it stands on no entry that was counted here.
+
+    Else nothing is found by the filters.
+    """
     named = {"thing": "labels (things)", "person": "people", "place": "places"}.get(by, "")
-    return f"the library has no {named}" if named and not await app.library(_CATEGORIES[by]) else ""
+    if named and not await app.library(_CATEGORIES[by]):
+        return f"the library has no {named}"
+    if named and counted_here:
+        return f"none of the {counted_here} says its {named}; Amazon counts these, but not by all of these filters"
+    return ""
 
 
 def _notes(selection: Selection, note: str) -> str:
@@ -161,22 +193,33 @@ def _row(by: By, facet: Facet) -> list[str | int]:
     return [label, facet.count] if label == facet.value else [label, facet.count, clean(facet.value)]
 
 
-async def _count(app: App, search: Search, by: By) -> tuple[Counter[str], dict[str, str], int, bool]:
-    """Count here what the remote cannot count."""
+async def _count(app: App, search: Search, by: By) -> tuple[Counter[str], dict[str, str], int, str]:
+    """Return counts, values by label, the total, and a note where not all were counted."""
     counts: Counter[str] = Counter()
     values: dict[str, str] = {}
     total = 0
+    inside = await contents(app, search.selection, home=by == "folder")
+    if inside is not None:
+        note = f"only {inside.cut} files were counted" if inside.cut else ""
+        for entry in inside.entries:
+            _add(counts, values, _labels(entry, by))
+        return counts, values, len(inside.entries), note
     reach = Reach()
+    short = f"only the newest {app.limits.scan} entries were counted"
     async with aclosing(rows(app, search, app.limits.scan + 1, reach)) as source:
         async for row in source:
             if total == app.limits.scan:
-                return counts, values, total, False
+                return counts, values, total, short
             total += 1
-            for label, value in _labels(row.entry, by):
-                counts[label] += 1
-                if value != label:
-                    values[label] = value
-    return counts, values, total, not reach.short
+            _add(counts, values, _labels(row.entry, by))
+    return counts, values, total, short if reach.short else ""
+
+
+def _add(counts: Counter[str], values: dict[str, str], labels: list[tuple[str, str]]) -> None:
+    for label, value in labels:
+        counts[label] += 1
+        if value != label:
+            values[label] = value
 
 
 def _labels(entry: Entry, by: By) -> list[tuple[str, str]]:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ap_remote.model import NodeId
 from ap_remote.query import all_of, facet, parse_search, show
+from ap_remote.remote.paths import fold
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.tools import names
+from ap_remote_mcp.tools.targets import album_named, folder_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +28,8 @@ DATE: Final = r"^([0-9]{4}(-[0-9]{2}(-[0-9]{2}([T ][0-9:.,Zz+-]*)?)?)?)?$"
 DATES: Final = "a date is YYYY, YYYY-MM or YYYY-MM-DD"
 _DAY: Final = 10
 """Characters of a day."""
+MB: Final = 1_000_000
+"""Bytes of a megabyte."""
 _PLACES: Final = 30
 _TYPES: Final = {"photo": "PHOTOS", "video": "VIDEOS"}
 
@@ -44,20 +49,35 @@ class Period(msgspec.Struct, frozen=True):
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """What the remote is asked, and what is still to be checked here: a period that facets cannot say, words."""
+    """What the remote is asked, and what is still to be checked here, since no facet says it."""
 
     filter: str = ""
     period: Period | None = None
     words: tuple[str, ...] = ()
+    folder: str = ""
+    """The path of the folder at or below which everything lies."""
+    members: dict[str, Entry] | None = None
+    """What is in the album, by id."""
+    size: int = 0
+    """Bytes, at least."""
     note: str = ""
 
     @property
     def exact(self) -> bool:
         """Whether the remote's answer is the answer."""
-        return self.period is None and not self.words
+        return self.period is None and not self.words and not self.size and not self.placed
+
+    @property
+    def placed(self) -> bool:
+        """Whether a folder or an album is named: all that lies there can be listed."""
+        return bool(self.folder) or self.members is not None
 
     def holds(self, entry: Entry) -> bool:
-        """Whether an entry that the remote found belongs to the answer."""
+        """Whether an entry that the remote found, at its path, belongs to the answer."""
+        if entry.size < self.size or (self.members is not None and entry.id not in self.members):
+            return False
+        if self.folder and not fold(entry.path).startswith(fold(f"{self.folder}/")):
+            return False
         if self.period is not None and not self.period.holds(entry):
             return False
         return not self.words or holds_all(entry, self.words)
@@ -73,7 +93,7 @@ async def select(app: App, query: SearchQuery, *, facets: str = "", words: str =
         words: a text whose words must be in what is written about an entry.
 
     Raises:
-        CodedError: a place, person or date that means nothing.
+        CodedError: a place, person, date, folder or album that means nothing.
         QuerySyntaxError: the caller's filter.
     """
     parts: list[Query] = []
@@ -100,6 +120,8 @@ async def select(app: App, query: SearchQuery, *, facets: str = "", words: str =
         found, note = await _meant(app, facets)
         parts.extend(found)
         notes.append(note)
+    folder = (await folder_named(app, query.folder)).path if query.folder.strip() else ""
+    members = await _members(app, query.album.strip()) if query.album.strip() else None
     period = _period(query.begin, query.end)
     if period is not None:
         found, exact = await _time_facets(app, period)
@@ -109,8 +131,16 @@ async def select(app: App, query: SearchQuery, *, facets: str = "", words: str =
         filter=show(all_of(*parts)) if parts else "",
         period=period,
         words=tuple(names.fold(words).split()),
+        folder=folder,
+        members=members,
+        size=round(query.min_mb * MB),
         note="; ".join(each for each in notes if each),
     )
+
+
+async def _members(app: App, album: str) -> dict[str, Entry]:
+    found = await album_named(app, album)
+    return {each.id: each async for each in app.remote.list(NodeId(found.id))}
 
 
 def holds_all(entry: Entry, words: Sequence[str]) -> bool:

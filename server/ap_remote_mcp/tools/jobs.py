@@ -19,7 +19,7 @@ from ap_remote_mcp.results.pages import Job
 Row = TypeVar("Row")
 
 if TYPE_CHECKING:
-    from ap_remote_mcp.jobfiles import JobRecord
+    from ap_remote_mcp.jobfiles import JobKind, JobRecord
 
 
 async def photos_job(
@@ -48,7 +48,7 @@ async def stopped(ctx: Context[App], job_id: str) -> Job:
     return await followed(ctx, app, job_id, app.limits.stop_seconds)
 
 
-async def handed_over(ctx: Context[App], kind: str, arguments: dict[str, Any]) -> Job:
+async def handed_over(ctx: Context[App], kind: JobKind, arguments: dict[str, Any]) -> Job:
     """Begin a job and return its result, or how far it is when the call's time is nearly over.
 
     A job with the same arguments that is under way already is followed instead.
@@ -60,7 +60,7 @@ async def handed_over(ctx: Context[App], kind: str, arguments: dict[str, Any]) -
     return await followed(ctx, app, await started(app, kind, arguments), app.limits.wait_seconds)
 
 
-async def started(app: App, kind: str, arguments: dict[str, Any]) -> str:
+async def started(app: App, kind: JobKind, arguments: dict[str, Any]) -> str:
     """Begin a job and return its id; see :func:`handed_over`."""
     begun = False
     try:

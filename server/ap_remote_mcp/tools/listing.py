@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from ap_remote.errors import IsFileError, NotFoundError, UnsupportedError
+from ap_remote.errors import NotFoundError, UnsupportedError
 from ap_remote.model import Kind, NodeId
 from ap_remote.remote.features import SupportsAlbums, SupportsTrashListing
-from ap_remote.remote.paths import components, join, normalise
+from ap_remote.remote.paths import normalise
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.results.pages import Folder, Tree
 from ap_remote_mcp.results.text import clean
 from ap_remote_mcp.tools import local
-from ap_remote_mcp.tools.names import fold
 from ap_remote_mcp.tools.rows import Row
+from ap_remote_mcp.tools.targets import album_named, no_folder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from ap_remote.model import Entry, Ref
     from ap_remote_mcp.context import App
     from ap_remote_mcp.tools.queries import ListQuery
-
-_NEAR = 5
 
 
 async def listed(app: App, query: ListQuery, want: int | None = None) -> AsyncGenerator[Entry]:
@@ -43,7 +40,7 @@ async def listed(app: App, query: ListQuery, want: int | None = None) -> AsyncGe
     except NotFoundError as exc:
         if query.source != "folder" or query.album:
             raise
-        raise await _no_folder(app, query.path) from exc
+        raise await _nothing_at(app, query.path) from exc
 
 
 async def listed_rows(app: App, query: ListQuery) -> AsyncGenerator[Row]:
@@ -93,58 +90,18 @@ async def _unfiled(app: App, want: int | None) -> AsyncGenerator[Entry]:
             yield entry
 
 
-async def _no_folder(app: App, path: str) -> CodedError:
-    """Return the error that names the folders beside the one that is not there."""
+async def _nothing_at(app: App, path: str) -> CodedError:
+    """Return the error for a path at which nothing is."""
     if path.startswith("plan:"):
         what = f"There is no plan {clean(path.removeprefix('plan:'), 40)!r}"
         return CodedError(Code.NOT_FOUND, what, "photos_suggest_folders makes one and tells its id.")
-    names = components(path)
-    for depth in range(len(names) - 1, -1, -1):
-        above = join(*names[:depth])
-        try:
-            inside = [each async for each in app.remote.list(above)]
-        except (NotFoundError, IsFileError):
-            continue
-        folders = {fold(each.name): each.path for each in inside if each.is_folder}
-        near = difflib.get_close_matches(fold(names[depth]), folders, n=_NEAR, cutoff=0.4) or list(folders)[:_NEAR]
-        shown = ", ".join(repr(clean(folders[each], 60)) for each in near)
-        hint = f"; near are {shown}" if shown else f"; {clean(above or 'the root', 60)!r} has no folders"
-        break
-    else:
-        hint = ""
-    return CodedError(
-        Code.NOT_FOUND, f"There is no folder {clean(path, 60)!r}{hint}", "photos_list shows what is there."
-    )
+    return await no_folder(app, path)
 
 
 async def _target(app: App, query: ListQuery) -> Ref:
     if not query.album:
         return normalise(query.path)
     return NodeId((await album_named(app, query.album.strip())).id)
-
-
-async def album_named(app: App, wanted: str) -> Entry:
-    """Return the album of that id or name.
-
-    Raises:
-        CodedError: there is none, or several have that name.
-        UnsupportedError: the remote has no albums.
-    """
-    if not isinstance(app.remote, SupportsAlbums):
-        raise UnsupportedError("this remote has no albums")
-    albums = [album async for album in app.remote.albums()]
-    for album in albums:
-        if album.id == wanted:
-            return album
-    named = [album for album in albums if album.name.casefold() == wanted.casefold()]
-    if len(named) == 1:
-        return named[0]
-    if named:
-        raise CodedError(Code.AMBIGUOUS, f"{len(named)} albums have that name: {', '.join(each.id for each in named)}")
-    names = [clean(album.name, 40) for album in albums]
-    near = difflib.get_close_matches(clean(wanted, 40), names, n=_NEAR, cutoff=0.4) or names[:_NEAR]
-    known = f"; there are {', '.join(map(repr, near))}" if near else "; there are none"
-    raise CodedError(Code.NOT_FOUND, f"No album has the name or id {clean(wanted, 40)!r}{known}")
 
 
 async def folders_in(app: App, entries: list[Entry], depth: int) -> tuple[list[Folder], str]:

@@ -22,7 +22,9 @@ _KEPT: Final = 512
 async def moment(app: App, query: str) -> float:
     """Return as of when the cache finds what a query finds; 0.0 where the service must be asked."""
     remote = app.remote
-    return (await remote.complete_since(query) if isinstance(remote, SupportsOffline) else None) or 0.0
+    known = (await remote.complete_since(query) if isinstance(remote, SupportsOffline) else None) or 0.0
+    app.cached = max(app.cached, known)
+    return known
 
 
 def entries(app: App, query: str, *, sort: Sort, limit: int | None, as_of: float) -> AsyncIterator[Entry]:
@@ -86,6 +88,21 @@ async def by_year(app: App, query: str, as_of: float, total: int) -> list[tuple[
         left -= number
         if number:
             rows.append((str(year), number))
+    return rows
+
+
+async def by_month(app: App, query: str, as_of: float, total: int) -> list[tuple[str, int]]:
+    """Count by month from the cache, the newest first."""
+    rows: list[tuple[str, int]] = []
+    for year, number_of in await by_year(app, query, as_of, total):
+        left, within = number_of, narrowed(query, "timeYear", year)
+        for month in range(12, 0, -1):
+            if left <= 0:
+                break
+            number = await count(app, narrowed(within, "timeMonth", str(month)), as_of)
+            left -= number
+            if number:
+                rows.append((f"{year}-{month:02}", number))
     return rows
 
 

@@ -16,6 +16,7 @@ from ap_remote.remote.paths import fold, is_view, join, normalise, split
 from ap_remote_mcp.changes.each import each_one
 from ap_remote_mcp.changes.gate import Deed, Sure, ask, change, each_holds
 from ap_remote_mcp.changes.proposal import Effect, Proposal, picked
+from ap_remote_mcp.changes.terms import Action, Marks, MoveTerms
 from ap_remote_mcp.changes.wording import counted, marked, named, quoted
 from ap_remote_mcp.context import App
 from ap_remote_mcp.deadline import writing
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ap_remote.model import Entry
 
 Setting = Literal["keep", "yes", "no"]
-_VALUES: Final = {"yes": True, "no": False}
+_VALUES: Final[dict[Setting, bool | msgspec.UnsetType]] = {"yes": True, "no": False, "keep": msgspec.UNSET}
 
 
 async def ask_move(ids: ChangedIds, to: str, create: bool, plan: str, ctx: Context[App]) -> Sure | Elicit[Sure]:  # noqa: FBT001 - resolvers take the tool's arguments by name
@@ -50,7 +51,7 @@ async def photos_move(
     return await change(ctx, plan, sure, partial(propose_move, ids=ids, to=to, create=create), MOVING)
 
 
-async def propose_move(app: App, *, ids: Sequence[str], to: str, create: bool) -> Proposal:
+async def propose_move(app: App, *, ids: Sequence[str], to: str, create: bool) -> Proposal[MoveTerms]:
     """Look at what would move.
 
     Raises:
@@ -74,10 +75,10 @@ async def propose_move(app: App, *, ids: Sequence[str], to: str, create: bool) -
 
     entries, skipped = await picked(app, ids, why_not)
     return Proposal(
-        action="move",
+        action=Action.MOVE,
         entries=entries,
+        terms=MoveTerms(to=folder, folder=folder_id, create=create),
         skipped=skipped,
-        bound={"to": folder, "folder": folder_id, "create": create},
         warnings=() if folder_id else (f"the folder {quoted(folder, 80)} will be made",),
         question=f"Move {counted(entries)} to the {'' if folder_id else 'new '}folder {quoted(folder, 80)}: "
         f"{named(entries)}?",
@@ -113,19 +114,19 @@ async def _inside(app: App, folder: str) -> list[Entry]:
         return []
 
 
-async def _move(app: App, proposal: Proposal) -> Effect:
+async def _move(app: App, proposal: Proposal[MoveTerms]) -> Effect:
     remote = app.remote
     if not isinstance(remote, SupportsFolders):
         raise UnsupportedError("this remote has no folders")
-    to = str(proposal.bound["to"])
-    if proposal.bound["create"]:
+    to = proposal.terms.to
+    if proposal.terms.create:
         writing()
         await remote.mkdir(to, parents=True, exist_ok=True)
     return await each_one(proposal.entries, lambda entry: remote.move(NodeId(entry.id), join(to, entry.name)))
 
 
-def _moved(entry: Entry, proposal: Proposal) -> bool:
-    return fold(split(entry.path)[0]) == fold(str(proposal.bound["to"]))
+def _moved(entry: Entry, proposal: Proposal[MoveTerms]) -> bool:
+    return fold(split(entry.path)[0]) == fold(proposal.terms.to)
 
 
 MOVING: Final = Deed(_move, each_holds(_moved))
@@ -151,7 +152,7 @@ async def photos_mark(
     return await change(ctx, plan, sure, partial(propose_mark, ids=ids, favorite=favorite, hidden=hidden), MARKING)
 
 
-async def propose_mark(app: App, *, ids: Sequence[str], favorite: Setting, hidden: Setting) -> Proposal:
+async def propose_mark(app: App, *, ids: Sequence[str], favorite: Setting, hidden: Setting) -> Proposal[Marks]:
     """Look at what would be marked.
 
     Raises:
@@ -159,42 +160,39 @@ async def propose_mark(app: App, *, ids: Sequence[str], favorite: Setting, hidde
     """
     if favorite == hidden == "keep":
         raise CodedError(Code.BAD_ARGUMENT, "Neither favorite nor hidden is yes or no")
-    wanted = {name: _VALUES[given] for name, given in (("favorite", favorite), ("hidden", hidden)) if given != "keep"}
+    wanted = Marks(favorite=_VALUES[favorite], hidden=_VALUES[hidden])
 
     def why_not(entry: Entry) -> str:
         if entry.is_folder:
             return "a folder or album"
         if entry.status is Status.TRASHED:
             return "in the trash"
-        return "so already" if _is_marked(entry, wanted) else ""
+        return "so already" if wanted.hold(entry) else ""
 
     entries, skipped = await picked(app, ids, why_not)
-    said = " and ".join(f"{name} {'on' if value else 'off'}" for name, value in wanted.items())
+    said = " and ".join(f"{name} {'on' if value else 'off'}" for name, value in wanted.given.items())
     return Proposal(
-        action="mark",
+        action=Action.MARK,
         entries=entries,
+        terms=wanted,
         skipped=skipped,
-        bound=wanted,
         question=f"Set {said} for {counted(entries)}: {named(entries)}?{marked(entries)}",
     )
 
 
-def _is_marked(entry: Entry, wanted: dict[str, bool]) -> bool:
-    return all(getattr(entry, name) is value for name, value in wanted.items())
-
-
-async def _mark(app: App, proposal: Proposal) -> Effect:
+async def _mark(app: App, proposal: Proposal[Marks]) -> Effect:
     remote = app.remote
     if not isinstance(remote, SupportsMarks):
         raise UnsupportedError("this remote has no marks")
-    effect = await each_one(proposal.entries, lambda entry: remote.mark(NodeId(entry.id), **proposal.bound))
+    marks = proposal.terms.given
+    effect = await each_one(proposal.entries, lambda entry: remote.mark(NodeId(entry.id), **marks))
     done = set(effect.done)
     was: dict[str, list[str]] = {}
-    for name in proposal.bound:
+    for name in marks:
         for entry in proposal.entries:
             if entry.id in done:
                 was.setdefault(name if getattr(entry, name) else f"not {name}", []).append(entry.id)
     return msgspec.structs.replace(effect, was=was)
 
 
-MARKING: Final = Deed(_mark, each_holds(lambda entry, proposal: _is_marked(entry, proposal.bound)))
+MARKING: Final = Deed(_mark, each_holds(lambda entry, proposal: proposal.terms.hold(entry)))

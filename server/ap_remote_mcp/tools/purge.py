@@ -14,6 +14,7 @@ from ap_remote_mcp.changes import gate
 from ap_remote_mcp.changes.batch import all_at_once
 from ap_remote_mcp.changes.proposal import Effect, Proposal, picked
 from ap_remote_mcp.changes.redflags import red_flags
+from ap_remote_mcp.changes.terms import Action, Terms
 from ap_remote_mcp.changes.wording import quoted, sized
 from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
@@ -73,7 +74,7 @@ async def photos_purge(
     return await gate.applied(app, proposal, plan, PURGE)
 
 
-async def propose(app: App, *, ids: Sequence[str]) -> Proposal:
+async def propose(app: App, *, ids: Sequence[str]) -> Proposal[Terms]:
     """Look at what would go for ever.
 
     Raises:
@@ -91,8 +92,9 @@ async def propose(app: App, *, ids: Sequence[str]) -> Proposal:
     flags = await red_flags(app, entries)
     among = f", {quoted(entries[0].name)} among them ({sized(sum(each.size for each in entries))})" if entries else ""
     return Proposal(
-        action="purge",
+        action=Action.PURGE,
         entries=entries,
+        terms=Terms(),
         skipped=skipped,
         warnings=("this cannot be undone", *flags),
         # The number is for the person to know from the preview; whoever fills forms in would read it here.
@@ -100,7 +102,7 @@ async def propose(app: App, *, ids: Sequence[str]) -> Proposal:
     )
 
 
-async def _apply(app: App, proposal: Proposal) -> Effect:
+async def _apply(app: App, proposal: Proposal[Terms]) -> Effect:
     async def look(ids: Sequence[str]) -> set[str]:
         found, _ = await app.entries(ids, fresh=True)
         return set(ids) - {entry.id for entry in found}
@@ -109,7 +111,7 @@ async def _apply(app: App, proposal: Proposal) -> Effect:
     return await all_at_once(proposal.entries, partial(app.remote.delete, *targets), look)
 
 
-async def _gone(app: App, proposal: Proposal, effect: Effect) -> AsyncGenerator[int]:
+async def _gone(app: App, proposal: Proposal[Terms], effect: Effect) -> AsyncGenerator[int]:
     del proposal
     for some in gate.parts(effect.done):
         _, missing = await app.entries(some, fresh=True)

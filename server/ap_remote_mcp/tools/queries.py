@@ -34,6 +34,9 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     things: tuple[str, ...] = ()
     kind: MediaKind = "any"
     fav: bool = False
+    folder: str = ""
+    album: str = ""
+    min_mb: float = 0.0
     sort: Sort = "-taken"
 
 

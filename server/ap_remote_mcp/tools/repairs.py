@@ -32,8 +32,8 @@ def explained(problem: str, struct: type[msgspec.Struct]) -> str:
     wanted = _types_of(struct)
     unknown = _FIELD.search(problem)
     if unknown is not None:
-        hint = "use cursor" if unknown[1] in _PAGING and "cursor" in wanted else f"known are {', '.join(wanted)}"
-        return f"{problem}; {hint}"
+        known = f"known are {', '.join(wanted)}" if wanted else "this tool takes no arguments"
+        return f"{problem}; {'use cursor' if unknown[1] in _PAGING and 'cursor' in wanted else known}"
     place = _AT.search(problem)
     if place is None:
         return problem

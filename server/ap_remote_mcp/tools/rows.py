@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -15,17 +15,25 @@ from ap_remote_mcp.tools import local
 from ap_remote_mcp.tools.filters import Selection, select
 from ap_remote_mcp.tools.names import fold
 from ap_remote_mcp.tools.queries import Position, SearchQuery, seal
+from ap_remote_mcp.tools.within import Among, Contents, at_home, contents, ordered
 from ap_remote_mcp.tools.written import written
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 
     from ap_remote.model import Entry
+    from ap_remote.remote.base import Sort
     from ap_remote_mcp.context import App
     from ap_remote_mcp.results.pages import Mode
 
+T = TypeVar("T")
 _ROOM: Final = 700
 """JSON bytes kept for a page's other fields."""
+_FEW: Final = 1000
+"""Files that are listed and sorted sooner than they are looked for among all others (own choice)."""
+_GROWTH: Final = 4
+"""How many times more are read where the first were not enough."""
+_PHOTOGRAPHS: Final = "type:(PHOTOS)"
 _STILLS: Final = "the semantic index has photographs only"
 _SMALL: Final = frozenset(
     {"a", "an", "and", "at", "by", "for", "from", "in", "my", "of", "on", "or", "our", "the", "to", "with"}
@@ -45,8 +53,10 @@ class Row(NamedTuple):
 class Reach(msgspec.Struct):
     """How far a search has read that is sifted here."""
 
-    short: bool = False
-    """Whether there was more than it may read."""
+    short: int = 0
+    """How many were read where there was more; 0 where all were."""
+    total: int | None = None
+    """How many there are, where that came with them."""
 
 
 class Search(msgspec.Struct, frozen=True):
@@ -137,61 +147,114 @@ async def _page(app: App, search: Search, position: Position, limit: int) -> Cut
     reach = Reach()
     async with aclosing(rows(app, search, position.at + limit + 1, reach)) as source:
         page = await cut(source, position, limit)
-    return msgspec.structs.replace(page, short=reach.short)
+    if search.selection.members is not None:
+        homes = await at_home(app, [row.entry for row in page.rows])
+        shown = [row._replace(entry=home) for row, home in zip(page.rows, homes, strict=True)]
+        page = msgspec.structs.replace(page, rows=shown)
+    return msgspec.structs.replace(page, short=reach.short, total=reach.total)
 
 
 async def rows(app: App, search: Search, want: int, reach: Reach) -> AsyncGenerator[Row]:
     """Yield what a search finds, in its order; *want* tells how many the caller may take."""
-    source = _nearest(app, search, want) if search.mode == "semantic" else _searched(app, search, want, reach)
+    source = _nearest(app, search, want, reach) if search.mode == "semantic" else _searched(app, search, want, reach)
     async with aclosing(source) as found:
         async for row in found:
             yield row
 
 
-async def _nearest(app: App, search: Search, want: int) -> AsyncGenerator[Row]:
+async def _nearest(app: App, search: Search, want: int, reach: Reach) -> AsyncGenerator[Row]:
     """Ask the index for more and more neighbours until enough pass what only we can check."""
     if app.index is None:
         return
     query, selection = search.query, search.selection
-    asked = want if selection.exact else want * 4
+    inside = await contents(app, selection)
+    remote, wanted = app.remote, selection.filter
+    sifted = inside is not None or bool(wanted)
+    if sifted and not selection.exact:
+        # The index compares what a search finds: what only we can check is checked before.
+        remote = Among.of(app, selection, inside, await local.moment(app, wanted))
+        wanted = wanted or _PHOTOGRAPHS
+    asked = want if sifted or selection.exact else want * 4
     given: set[str] = set()
     # The index is asked first: where it fails nothing was given yet.
     while True:
         asked = min(asked, app.limits.semantic)
         hits = await app.index.search(
-            app.remote,
+            remote,
             text=query.text.strip() or None,
             like=NodeId(query.like) if query.like else None,
-            query=selection.filter,
+            query=wanted,
             limit=asked,
         )
         if not given and search.words:
             scores = {hit.entry.id: hit.score for hit in hits}
-            for entry in await written(app, query, selection, search.words):
+            for entry in await written(app, query, selection, search.words, inside):
                 given.add(entry.id)
                 yield Row(entry, scores.get(entry.id, 0.0), written=True)
         for hit in hits:
-            if hit.entry.id not in given and hit.entry.id != query.like and selection.holds(hit.entry):
+            if hit.entry.id not in given and hit.entry.id != query.like and (sifted or selection.holds(hit.entry)):
                 given.add(hit.entry.id)
                 yield Row(hit.entry, hit.score)
         if len(hits) < asked or asked >= app.limits.semantic:
+            reach.short = asked if len(hits) == asked and not sifted and not selection.exact else 0
             return
         asked *= 4
 
 
 async def _searched(app: App, search: Search, want: int, reach: Reach) -> AsyncGenerator[Row]:
-    selection = search.selection
-    read = 0
-    # Where every row is one of the answer, no more are fetched than are taken.
-    limit = want if selection.exact else app.limits.scan + 1 if search.as_of else None
-    source = local.entries(app, selection.filter, sort=search.query.sort, limit=limit, as_of=search.as_of)
-    async for entry in source:
-        if not selection.exact and read >= app.limits.scan:
-            reach.short = True
+    selection, sort = search.selection, search.query.sort
+    # A large folder of a whole cache is read in the order that is asked for, since the first of them may do.
+    in_order = bool(search.as_of) and selection.members is None
+    if selection.placed:
+        inside = await contents(app, selection, most=_FEW if in_order else None)
+        if inside is not None:
+            for entry in _taken(inside, sort, reach):
+                yield Row(entry)
             return
+    given: set[str] = set()
+    read = 0
+    async for entry in _in_order(app, search, want):
+        if not selection.exact and read >= app.limits.scan:
+            break
         if selection.holds(entry):
+            given.add(entry.id)
             yield Row(entry)
         read += 1
+    else:
+        return
+    inside = await contents(app, selection) if in_order else None
+    if inside is None:
+        reach.short = app.limits.scan
+        return
+    for entry in _taken(inside, sort, reach):
+        if entry.id not in given:
+            yield Row(entry)
+
+
+async def _in_order(app: App, search: Search, want: int) -> AsyncGenerator[Entry]:
+    """Yield what the cache or the service finds, as it is taken: the cache hands out all that it is asked for."""
+    query, sort = search.selection.filter, search.query.sort
+    if search.selection.exact or not search.as_of:
+        # Where every row is one of the answer, no more are fetched than are taken.
+        limit = want if search.selection.exact else None
+        async for entry in local.entries(app, query, sort=sort, limit=limit, as_of=search.as_of):
+            yield entry
+        return
+    given, limit = 0, want
+    while True:
+        limit = min(limit, app.limits.scan + 1)
+        piece = [each async for each in local.entries(app, query, sort=sort, limit=limit, as_of=search.as_of)]
+        for entry in piece[given:]:
+            yield entry
+        if len(piece) < limit or limit > app.limits.scan:
+            return
+        given, limit = len(piece), limit * _GROWTH
+
+
+def _taken(inside: Contents, sort: Sort, reach: Reach) -> list[Entry]:
+    reach.short = inside.cut
+    reach.total = None if inside.cut else len(inside.entries)
+    return ordered(inside.entries, sort)
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -202,8 +265,10 @@ class Cut(msgspec.Struct, frozen=True):
     note: str = ""
     at: int = 0
     """How many rows come before them."""
-    short: bool = False
-    """Whether what is sifted here was not read to its end."""
+    short: int = 0
+    """How many entries were read of what is sifted here, where that was not all."""
+    total: int | None = None
+    """How many rows there are on all pages, where that is known."""
 
 
 async def cut(source: AsyncIterator[Row], position: Position, limit: int) -> Cut:
@@ -231,15 +296,8 @@ async def cut(source: AsyncIterator[Row], position: Position, limit: int) -> Cut
 
 async def items_within(app: App, position: Position, page: Cut) -> tuple[list[Item], str]:
     """Return the items of a page that fit into one answer, and the cursor of what follows."""
-    items: list[Item] = []
-    size = _ROOM
     names = await people_in(app, [row.entry for row in page.rows])
-    for row in page.rows:
-        shown = item(row.entry, score=row.score, names=names)
-        size += app.weigh(shown)
-        if items and size > app.limits.result_bytes:
-            break
-        items.append(shown)
+    items = fitting(app, (item(row.entry, score=row.score, names=names) for row in page.rows))
     cut_short = len(items) < len(page.rows)
     if not items or not (page.more or cut_short):
         return items, ""
@@ -248,6 +306,18 @@ async def items_within(app: App, position: Position, page: Cut) -> tuple[list[It
         return items, ""
     best = position.best or max((row.score for row in page.rows), default=0.0)
     return items, seal(app, Position(query=position.query, at=at, last=items[-1].id, best=best))
+
+
+def fitting(app: App, values: Iterable[T], *, room: int = _ROOM) -> list[T]:
+    """Return as many of the first values as fit into one answer, one at least, beside *room* JSON bytes of the rest."""
+    fits: list[T] = []
+    size = room
+    for value in values:
+        size += app.weigh(value)
+        if fits and size > app.limits.result_bytes:
+            break
+        fits.append(value)
+    return fits
 
 
 async def people_in(app: App, entries: Sequence[Entry]) -> dict[str, str]:

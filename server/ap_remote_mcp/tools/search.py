@@ -13,7 +13,20 @@ from ap_remote_mcp.policy.limits import MAX_ID
 from ap_remote_mcp.results.pages import SearchPage
 from ap_remote_mcp.tools import local
 from ap_remote_mcp.tools.filters import Meant, meaning
-from ap_remote_mcp.tools.parameters import Cursor, Filter, From, People, PlaceName, Rows, Things, To, Words
+from ap_remote_mcp.tools.parameters import (
+    Cursor,
+    Filter,
+    From,
+    InAlbum,
+    InFolder,
+    MinMb,
+    People,
+    PlaceName,
+    Rows,
+    Things,
+    To,
+    Words,
+)
 from ap_remote_mcp.tools.queries import MediaKind, Position, SearchMode, SearchQuery, begin
 from ap_remote_mcp.tools.rows import Cut, Search, found, items_within
 
@@ -38,15 +51,17 @@ async def photos_search(
     things: Things = (),
     kind: MediaKind = "any",
     fav: bool = False,
+    folder: InFolder = "",
+    album: InAlbum = "",
+    min_mb: MinMb = 0.0,
     sort: Sort = "-taken",
     limit: Rows = 20,
     cursor: Cursor = "",
 ) -> SearchPage:
-    """Find photographs and videos; all filters must hold.
+    """Find photos and videos; all filters, and all values of one, must hold.
 
-    mode auto: semantic (by meaning, best first) where there is an index, else server (Amazon's labels, places,
-    people), else metadata (words in names, folders, labels). Returns ids, never pixels: look with
-    photos_contact_sheet or photos_view. Count with photos_facets.
+    mode auto: semantic (by meaning, best first) with an index, else server (Amazon's labels, places, people), else
+    metadata (words in names, folders, labels). To see them: photos_contact_sheet, photos_view; to count: photos_facets.
     """
     app: App = ctx.request_context.lifespan_context
     wanted = SearchQuery(
@@ -61,6 +76,9 @@ async def photos_search(
         things=tuple(things),
         kind=kind,
         fav=fav,
+        folder=folder,
+        album=album,
+        min_mb=min_mb,
         sort=sort,
     )
     wanted, position = begin(app, wanted, cursor)
@@ -79,8 +97,10 @@ async def photos_search(
 
 
 async def _total(app: App, search: Search, position: Position, page: Cut, *, cut_short: bool) -> int | None:
-    if search.mode == "semantic":
+    if search.mode == "semantic" or page.short:
         return None
+    if page.total is not None:
+        return page.total
     if not page.more and not cut_short:
         return page.at + len(page.rows) if page.rows or not position.at else None
     if not search.selection.exact:
@@ -94,8 +114,9 @@ async def _note(app: App, search: Search, position: Position, page: Cut, *, foll
     if search.mode == "semantic":
         notes.append(await _said(app, search, page))
         notes.append(_faded(position, page))
-    elif page.short:
-        notes.append(f"at most {app.limits.scan} entries were looked through")
+    if page.short:
+        read = f"only the {page.short} nearest" if search.mode == "semantic" else f"at most {page.short} entries"
+        notes.append(f"{read} were looked through")
     if page.more and not following:
         notes.append("no further pages: narrow the search")
     return "; ".join(note for note in notes if note)

@@ -6,7 +6,7 @@ and content, before sending it again. After an answer that never came nothing mo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import anyio
 import anyio.to_thread
@@ -26,16 +26,20 @@ from ap_remote.model import Entry, NodeId, Status
 from ap_remote.remote.base import Measured
 from ap_remote.remote.paths import fold, join
 from ap_remote_mcp.changes.each import UNKNOWN
+from ap_remote_mcp.changes.terms import Action
 from ap_remote_mcp.errors import coded
+from ap_remote_mcp.journal import Made
 from ap_remote_mcp.policy.roots import OutsideRootsError
-from ap_remote_mcp.tools.jobs import within
+from ap_remote_mcp.tools.carrying import Carrying, Order
 from ap_remote_mcp.tools.outgoing import Outgoing, by_descriptor, is_unchanged
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ap_remote_mcp.context import App
     from ap_remote_mcp.jobs import Running
 
-UPLOAD: Final = "upload"
+Dedupe = Literal["skip", "keep"]
 _FATAL: Final = (AuthenticationError, AccessDeniedError, QuotaExceededError, OutcomeUnknownError)
 """What the next file would meet as well; after an unknown outcome nothing more is sent."""
 _NOT_TRIED: Final = "not tried, since the one before failed for good"
@@ -50,89 +54,95 @@ class Sent(msgspec.Struct, kw_only=True, omit_defaults=True):
     why: str = ""
 
 
+class UploadOrder(Order, frozen=True, kw_only=True):
+    """What is sent."""
+
+    dedupe: Dedupe
+    files: tuple[Outgoing, ...]
+
+
+class _Kept(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What the next process needs in order to go on."""
+
+    outcomes: dict[int, Sent] = {}
+    under_way: int | None = None
+    """The file that is being sent, or was when the process ended."""
+
+
 async def upload(app: App, job: Running) -> dict[str, Any]:
     """Send the files of a job; called again after a restart, those that have no outcome yet."""
     sending = Sending(app, job)
-    try:
-        await sending.all()
-    except anyio.get_cancelled_exc_class():
-        if job.scope.cancel_called:
-            # A person stopped it. When the server ends, the next one goes on and writes the journal.
-            await sending.stopped()
-            sending.end()
-        raise
-    except BaseException:
-        sending.end()
-        raise
-    sending.end()
+    await sending.run()
     with_ids = [each.id for each in sending.outcomes.values() if each.state == "uploaded"]
     try:
         entries, _ = await app.entries(with_ids, fresh=True)
     except RemoteError:
-        job.record.result["note"] = "what was uploaded could not be read back"
+        sending.remark("what was uploaded could not be read back")
     else:
         md5s = {each.md5 for each in sending.files}
         job.record.result["verified"] = sum(each.md5 in md5s for each in entries)
     return job.record.result
 
 
-class Sending:
-    """The files of one job, what became of them, and which is on its way."""
+class Sending(Carrying[int, Sent]):
+    """The files of one job by their numbers, what became of them, and which is on its way."""
+
+    action: ClassVar[Action] = Action.UPLOAD
+    states: ClassVar[tuple[str, ...]] = ("uploaded", "already_there", "failed")
+    rest: ClassVar[str] = "call photos_upload again without plan for a new one, which leaves out what is there"
 
     def __init__(self, app: App, job: Running) -> None:
-        self._app = app
-        self._job = job
-        self._to = str(job.arguments["to"])
-        self._skip = job.arguments["dedupe"] == "skip"
-        self.files = msgspec.convert(job.arguments["files"], list[Outgoing])
-        kept = job.record.kept
-        self.outcomes = {int(at): msgspec.convert(each, Sent) for at, each in kept.get("outcomes", {}).items()}
-        self._under_way: int | None = kept.get("under_way")
-
-    async def all(self) -> None:
-        """Send one after the other."""
-        self._tell()
-        over = ""
-        for at, file in enumerate(self.files):
-            if at in self.outcomes:
-                continue
-            if over:
-                self._keep(at, Sent(file=file.file, state="failed", why=over))
-                continue
-            outcome, over = await self._one(at, file)
-            self._keep(at, outcome)
+        order = msgspec.convert(dict(job.arguments), UploadOrder)
+        super().__init__(app, job, order.op_id, range(len(order.files)))
+        self.files = order.files
+        self._to = order.to
+        self._skip = order.dedupe == "skip"
+        self._kept = msgspec.convert(job.record.kept, _Kept, str_keys=True)
+        self.outcomes = self._kept.outcomes
 
     async def stopped(self) -> None:
         """Look what became of the file that was on its way when the job was stopped."""
-        at = self._under_way
+        at = self._kept.under_way
         if at is None or at in self.outcomes:
             return
         file = self.files[at]
         found: Entry | None = None
-        with anyio.move_on_after(self._app.limits.stop_seconds, shield=True):
+        with anyio.move_on_after(self.app.limits.stop_seconds, shield=True):
             try:
                 found = await self._there(file)
             except RemoteError:
                 found = None
         if found is not None:
-            self._keep(at, Sent(file=file.file, state="uploaded", id=found.id))
+            self.keep(at, Sent(file=file.file, state="uploaded", id=found.id))
         else:
             why = "[outcome_unknown] stopped while it was sent: look with photos_list before anything else"
-            self._keep(at, Sent(file=file.file, state="failed", why=why))
+            self.keep(at, Sent(file=file.file, state="failed", why=why))
+
+    def untried(self, key: int, why: str) -> Sent:
+        """Return the outcome of a file that is not tried."""
+        return Sent(file=self.files[key].file, state="failed", why=why)
+
+    def made(self) -> tuple[Sequence[str], Made]:
+        """Return the ids of what was uploaded, with the md5 that each was sent with."""
+        md5 = {each.id: self.files[at].md5 for at, each in self.outcomes.items() if each.state == "uploaded"}
+        return tuple(md5), Made(md5=md5)
 
     def end(self) -> None:
-        """Write the journal and the result."""
-        job, app = self._job, self._app
-        uploaded = {each.id: self.files[at].md5 for at, each in self.outcomes.items() if each.state == "uploaded"}
-        op_id = str(job.arguments["op_id"])
-        app.journal.end(op_id, tuple(uploaded), {"md5": uploaded})
-        app.forget_counts()
-        self._tell()
-        app.audit(UPLOAD, op_id, done=len(uploaded), skipped=len(self.files) - len(uploaded))
+        """Write the journal and the result; the library has more than before."""
+        super().end()
+        self.app.forget_counts()
+
+    def keep(self, key: int, outcome: Sent) -> None:
+        """Note what became of a file, for the next process too."""
+        super().keep(key, outcome)
+        self._note()
+
+    async def one(self, key: int) -> tuple[Sent, str]:
+        """Return what became of a file, and why the others need not be tried, if so."""
+        return await self._one(key, self.files[key])
 
     async def _one(self, at: int, file: Outgoing) -> tuple[Sent, str]:
-        """Return what became of a file, and why the others need not be tried, if so."""
-        resumed = self._under_way == at
+        resumed = self._kept.under_way == at
         try:
             if resumed and (found := await self._there(file)) is not None:
                 return Sent(file=file.file, state="uploaded", id=found.id), ""
@@ -149,13 +159,13 @@ class Sending:
 
     async def _send(self, at: int, file: Outgoing, *, resumed: bool) -> Sent:
         path = join(self._to, file.name)
-        with self._app.roots.opened(file.path) as (real, descriptor):
+        with self.app.roots.opened(file.path) as (real, descriptor):
             if not await anyio.to_thread.run_sync(is_unchanged, descriptor, file):
                 return Sent(file=file.file, state="failed", why="it changed since the preview")
             self._begin(at)
-            await self._job.settled()
+            await self.job.settled()
             try:
-                entry = await self._app.remote.put(
+                entry = await self.app.remote.put(
                     Measured(by_descriptor(real, descriptor), file.md5, file.size),
                     path,
                     duplicates="refuse" if self._skip else "keep",
@@ -172,7 +182,7 @@ class Sending:
     async def _twin(self, file: Outgoing, node_id: str, *, resumed: bool) -> Sent:
         """Return the outcome for a file whose bytes the library has: sent by this job before a restart, or others'."""
         try:
-            twin = await self._app.remote.stat(NodeId(node_id), fresh=True)
+            twin = await self.app.remote.stat(NodeId(node_id), fresh=True)
         except NotFoundError:
             return Sent(file=file.file, state="already_there", id=node_id)
         if twin.status is Status.TRASHED:
@@ -184,33 +194,15 @@ class Sending:
     async def _there(self, file: Outgoing) -> Entry | None:
         """Return the file if the library has it, by name and content."""
         try:
-            found = await self._app.remote.stat(join(self._to, file.name), fresh=True)
+            found = await self.app.remote.stat(join(self._to, file.name), fresh=True)
         except NotFoundError:
             return None
         return found if found.md5 == file.md5 else None
 
     def _begin(self, at: int) -> None:
-        self._under_way = at
-        self._job.record.kept["under_way"] = at
-        self._job.keep()
+        self._kept.under_way = at
+        self._note()
 
-    def _keep(self, at: int, outcome: Sent) -> None:
-        self.outcomes[at] = outcome
-        self._job.record.kept.setdefault("outcomes", {})[str(at)] = msgspec.to_builtins(outcome)
-        self._tell()
-        self._job.report(len(self.outcomes), len(self.files), "files")
-        self._job.keep()
-
-    def _tell(self) -> None:
-        states = [each.state for each in self.outcomes.values()]
-        failed_first = sorted(self.outcomes.values(), key=lambda each: each.state != "failed")
-        shown, left = within(failed_first, self._app.limits.result_bytes // 2)
-        told: dict[str, Any] = {
-            state: states.count(state) for state in ("uploaded", "already_there", "failed") if state in states
-        }
-        self._job.record.result = {
-            "op_id": self._job.arguments["op_id"],
-            **told,
-            "files": msgspec.to_builtins(shown),
-            **({"left_out": left} if left else {}),
-        }
+    def _note(self) -> None:
+        self.job.record.kept = msgspec.to_builtins(self._kept, str_keys=True)
+        self.job.keep()

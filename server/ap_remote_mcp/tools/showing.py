@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from functools import partial
 from importlib.resources import files
 from io import BytesIO
 from math import sqrt
 from typing import TYPE_CHECKING, Annotated, Final
 
-import anyio.to_thread
 import msgspec
 from mcp.server.apps import Apps, client_supports_apps
 from mcp.server.mcpserver import Context
 from msgspec import Meta
 from PIL import Image
 
-from ap_remote.errors import ProtocolError, UnsupportedError
+from ap_remote.errors import UnsupportedError
 from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.policy.limits import MAX_TILES
@@ -24,10 +22,14 @@ from ap_remote_mcp.results.items import ItemKind, kind_of, minute
 from ap_remote_mcp.results.pictures import PictureError, shrink
 from ap_remote_mcp.results.text import clean
 from ap_remote_mcp.tools.bridge import Blocks, text
-from ap_remote_mcp.tools.parameters import Id
+from ap_remote_mcp.tools.choosing import chosen
+from ap_remote_mcp.tools.drawing import bounds, drawn, preview
+from ap_remote_mcp.tools.parameters import Cursor, Id
+from ap_remote_mcp.tools.queries import SearchQuery
 
 if TYPE_CHECKING:
     from ap_remote.model import Entry
+    from ap_remote_mcp.tools.drawing import Step
 
 PAGE: Final = "ui://photos/gallery.html"
 ITEMS: Final = "ap-remote/gallery"
@@ -68,24 +70,25 @@ def gallery() -> Apps:
 async def photos_show(
     ctx: Context[App],
     *,
-    ids: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=MAX_TILES)],
+    ids: Annotated[tuple[Id, ...], Meta(max_length=MAX_TILES)] = (),
+    cursor: Cursor = "",
 ) -> Blocks:
-    """Show the person up to 36 pictures in a gallery. You see none of them: use photos_contact_sheet for that."""
+    """Show the person up to 36 pictures in a gallery. You see none: for that photos_contact_sheet."""
     app: App = ctx.request_context.lifespan_context
-    entries, missing = await app.entries(ids)
-    if not entries:
-        raise CodedError(Code.NOT_FOUND, f"No item has the id {', '.join(missing)}")
+    if not ids and not cursor:
+        raise CodedError(Code.BAD_ARGUMENT, "photos_show: give ids or a cursor")
+    shown = await chosen(app, ids=ids, search=SearchQuery(), cursor=cursor, limit=MAX_TILES)
+    entries = shown.entries
     rows = [[n, each.id, clean(each.name), minute(each.taken)] for n, each in enumerate(entries, start=1)]
-    told: dict[str, object] = {"shown": rows}
-    if missing:
-        told["missing"] = missing
+    told: dict[str, object] = {"shown": rows, **shown.told()}
     if not client_supports_apps(ctx):
-        told["note"] = "this host shows no gallery: name the pictures to the person, or use photos_contact_sheet"
+        nowhere = "this host shows no gallery: name the pictures to the person, or use photos_contact_sheet"
+        told["note"] = "; ".join(filter(None, (nowhere, shown.note)))
         return Blocks([text(msgspec.json.encode(told).decode())])
     room = PICTURES // len(entries)
     tiles = [msgspec.to_builtins(await _tile(app, entry, room)) for entry in entries]
     answer = Blocks([text(msgspec.json.encode(told).decode())])
-    answer.meta = {ITEMS: {"items": tiles, "missing": len(missing)}}
+    answer.meta = {ITEMS: {"items": tiles, "missing": len(shown.missing)}}
     return answer
 
 
@@ -95,7 +98,7 @@ async def _tile(app: App, entry: Entry, room: int) -> Tile:
     tile.dur = round((entry.media and entry.media.duration) or 0.0, 1)
     try:
         jpeg = await _small(app, entry, room // 4 * 3)
-    except (UnsupportedError, ProtocolError, PictureError):
+    except (UnsupportedError, PictureError):
         return tile
     if jpeg:
         tile.jpeg = b64encode(jpeg).decode()
@@ -108,10 +111,15 @@ async def _small(app: App, entry: Entry, aim: int) -> bytes:
     """Return the largest picture of at most *aim* bytes; none if even the smallest has more."""
     guess = sqrt(aim * _PIXELS_PER_BYTE)
     first = next((side for side in SIDES if side >= guess), SIDES[-1])
-    preview = jpeg = await app.preview(entry, first)
-    bounds = {"max_bytes": app.limits.picture_bytes, "max_pixels": app.limits.picture_pixels, "aim": aim}
-    for side in (side for side in reversed(SIDES) if side <= first):
-        if len(jpeg) <= aim:
-            return jpeg
-        jpeg = await anyio.to_thread.run_sync(partial(shrink, preview, side=side, **bounds))
-    return jpeg if len(jpeg) <= aim else b""
+    jpeg = await preview(app, entry, first)
+    if len(jpeg) <= aim:
+        return jpeg
+
+    def smaller(step: Step) -> bytes:
+        for side in (side for side in reversed(SIDES) if side <= first):
+            made = shrink(jpeg, step, side=side, aim=aim, **bounds(app))
+            if len(made) <= aim:
+                return made
+        return b""
+
+    return await drawn(app, smaller)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from mcp.server.mcpserver import Context
 from msgspec import Meta
 
-from ap_remote.errors import UnsupportedError
-from ap_remote.remote.features import SupportsSync
+from ap_remote.errors import RemoteError, UnsupportedError
+from ap_remote.remote.features import SupportsSync, SupportsUsage
 from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
+from ap_remote_mcp.jobfiles import JobKind
 from ap_remote_mcp.results.pages import Job
 from ap_remote_mcp.tools.jobs import handed_over
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from ap_remote_mcp.jobs import Running
 
 What = Literal["changes", "embeddings"]
-CHANGES: Final = "sync changes"
-EMBEDDINGS: Final = "sync embeddings"
 _MOST: Final = 1_000_000
 
 
@@ -33,7 +33,7 @@ async def photos_sync(
     app: App = ctx.request_context.lifespan_context
     if what == "embeddings" and app.index is None:
         raise CodedError(Code.INDEX_MISSING, "This server was started without a semantic index")
-    kind = CHANGES if what == "changes" else EMBEDDINGS
+    kind = JobKind.SYNC_CHANGES if what == "changes" else JobKind.SYNC_EMBEDDINGS
     return await handed_over(ctx, kind, {"limit": limit} if limit else {})
 
 
@@ -43,6 +43,9 @@ async def sync_changes(app: App, job: Running) -> dict[str, Any]:
         raise UnsupportedError("this remote keeps nothing that could grow old")
     report = await app.remote.sync(progress=lambda seen, total: job.report(seen, total or 0, "nodes"))
     app.forget_counts()
+    if isinstance(app.remote, SupportsUsage):
+        with suppress(RemoteError):  # what photos_status tells of it is no part of a sync
+            await app.remote.usage()
     return {
         "looked_at": report.seen,
         "changed": report.changed,

@@ -13,6 +13,7 @@ from ap_remote_mcp.changes.batch import all_at_once
 from ap_remote_mcp.changes.gate import Deed, Sure, ask, change, each_holds
 from ap_remote_mcp.changes.proposal import Effect, Proposal, picked
 from ap_remote_mcp.changes.redflags import minded, red_flags
+from ap_remote_mcp.changes.terms import Action, Terms
 from ap_remote_mcp.changes.wording import counted, named, quoted
 from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from ap_remote.model import Entry
 
-Action = Literal["trash", "restore"]
+Way = Literal[Action.TRASH, Action.RESTORE]
 _KEPT: Final = 30
 """Days that the trash keeps what is in it [amazon-photos-api.md 8.5]."""
 _REASON: Final = 200
@@ -32,12 +33,12 @@ _REASON: Final = 200
 
 async def ask_trash(ids: ChangedIds, plan: str, reason: str, ctx: Context[App]) -> Sure | Elicit[Sure]:
     """Ask the person before entries go to the trash."""
-    return await ask(ctx, plan, partial(propose, action="trash", ids=ids, reason=reason))
+    return await ask(ctx, plan, partial(propose, action=Action.TRASH, ids=ids, reason=reason))
 
 
 async def ask_restore(ids: ChangedIds, plan: str, ctx: Context[App]) -> Sure | Elicit[Sure]:
     """Ask the person before entries come back."""
-    return await ask(ctx, plan, partial(propose, action="restore", ids=ids))
+    return await ask(ctx, plan, partial(propose, action=Action.RESTORE, ids=ids))
 
 
 async def photos_trash(
@@ -52,7 +53,7 @@ async def photos_trash(
 
     Without plan: a preview and its plan; show it to the person, then repeat with the plan.
     """
-    return await change(ctx, plan, sure, partial(propose, action="trash", ids=ids, reason=reason), DEED)
+    return await change(ctx, plan, sure, partial(propose, action=Action.TRASH, ids=ids, reason=reason), DEED)
 
 
 async def photos_restore(
@@ -66,50 +67,51 @@ async def photos_restore(
 
     Without plan: a preview and its plan.
     """
-    return await change(ctx, plan, sure, partial(propose, action="restore", ids=ids), DEED)
+    return await change(ctx, plan, sure, partial(propose, action=Action.RESTORE, ids=ids), DEED)
 
 
-async def propose(app: App, *, action: Action, ids: Sequence[str], reason: str = "") -> Proposal:
+async def propose(app: App, *, action: Way, ids: Sequence[str], reason: str = "") -> Proposal[Terms]:
     """Look at what would go, or come back.
 
     Raises:
         CodedError: one is a folder or an album, which would take unseen entries along.
     """
     entries, skipped = await picked(app, ids, partial(_why_not, action))
-    warnings = await red_flags(app, entries) if action == "trash" else ()
+    warnings = await red_flags(app, entries) if action is Action.TRASH else ()
     return Proposal(
         action=action,
         entries=entries,
+        terms=Terms(),
         skipped=skipped,
         warnings=warnings,
         question=_question(action, entries, reason, warnings),
-        undo_days=_KEPT if action == "trash" else None,
+        undo_days=_KEPT if action is Action.TRASH else None,
     )
 
 
-def _why_not(action: Action, entry: Entry) -> str:
+def _why_not(action: Way, entry: Entry) -> str:
     if entry.is_folder:
         sentence = f"{entry.id} is a {entry.kind}, which would take along what you have not seen"
         raise CodedError(Code.BAD_ARGUMENT, sentence, "Pass the ids of its files, from photos_list.")
     trashed = entry.status is Status.TRASHED
-    if trashed and action == "trash":
+    if trashed and action is Action.TRASH:
         return "already in the trash"
-    return "not in the trash" if action == "restore" and not trashed else ""
+    return "not in the trash" if action is Action.RESTORE and not trashed else ""
 
 
-def _question(action: Action, entries: Sequence[Entry], reason: str, warnings: Sequence[str]) -> str:
+def _question(action: Way, entries: Sequence[Entry], reason: str, warnings: Sequence[str]) -> str:
     why = f" Reason given: {quoted(reason, _REASON)}." if reason else ""
-    move = "to the trash" if action == "trash" else "out of the trash"
+    move = "to the trash" if action is Action.TRASH else "out of the trash"
     return f"Move {counted(entries)} {move}: {named(entries)}?{minded(warnings)}{why}"
 
 
-async def apply(app: App, proposal: Proposal) -> Effect:
+async def apply(app: App, proposal: Proposal[Terms]) -> Effect:
     """Trash or restore. What the service gave no usable answer about is looked at: it may have happened.
 
     Raises:
         RemoteError: nothing was trashed or restored, as far as one sees.
     """
-    verb = app.remote.trash if proposal.action == "trash" else app.remote.restore
+    verb = app.remote.trash if proposal.action is Action.TRASH else app.remote.restore
 
     async def look(ids: Sequence[str]) -> set[str]:
         found, _ = await app.entries(ids, fresh=True)
@@ -118,9 +120,9 @@ async def apply(app: App, proposal: Proposal) -> Effect:
     return await all_at_once(proposal.entries, partial(verb, *(NodeId(entry.id) for entry in proposal.entries)), look)
 
 
-def holds(entry: Entry, proposal: Proposal) -> bool:
+def holds(entry: Entry, proposal: Proposal[Terms]) -> bool:
     """Whether an entry is where it should be."""
-    return entry.status is (Status.TRASHED if proposal.action == "trash" else Status.AVAILABLE)
+    return entry.status is (Status.TRASHED if proposal.action is Action.TRASH else Status.AVAILABLE)
 
 
 DEED: Final = Deed(apply, each_holds(holds))

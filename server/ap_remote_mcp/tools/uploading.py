@@ -8,46 +8,42 @@ from __future__ import annotations
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from mcp.server.mcpserver import Context, Elicit, ElicitationResult, Resolve
 from msgspec import Meta
 
-from ap_remote.errors import (
-    IsFileError,
-    NotFoundError,
-    UnsupportedError,
-)
+from ap_remote.errors import IsFileError, NotFoundError, UnsupportedError
 from ap_remote.model import Entry
 from ap_remote.remote.features import SupportsDigests
 from ap_remote.remote.paths import fold, is_view, normalise
-from ap_remote_mcp.changes.gate import Sure, ask, begun, permitted
+from ap_remote_mcp.changes.gate import Sure, ask, permitted
 from ap_remote_mcp.changes.proposal import Proposal
+from ap_remote_mcp.changes.terms import Action, UploadTerms
 from ap_remote_mcp.changes.wording import quoted, sized
 from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
+from ap_remote_mcp.jobfiles import JobKind
 from ap_remote_mcp.policy.filenames import candidates
 from ap_remote_mcp.policy.limits import MAX_CHANGE
-from ap_remote_mcp.principal import caller
 from ap_remote_mcp.results.pages import Change, LocalFile, Preview, Skipped
 from ap_remote_mcp.results.text import clean
-from ap_remote_mcp.tools.jobs import followed, started, within
+from ap_remote_mcp.tools.carrying import handed_on
+from ap_remote_mcp.tools.jobs import within
 from ap_remote_mcp.tools.outgoing import LocalFileError, Outgoing, looked_at
 from ap_remote_mcp.tools.parameters import PlanToken
-from ap_remote_mcp.tools.sending import UPLOAD
+from ap_remote_mcp.tools.sending import Dedupe, UploadOrder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-Dedupe = Literal["skip", "keep"]
 LocalPath = Annotated[str, Meta(min_length=1, max_length=1000)]
 LocalPaths = Annotated[tuple[LocalPath, ...], Meta(min_length=1, max_length=MAX_CHANGE, description="e.g. root1/a.jpg")]
 _NAMED: Final = 3
 
 
-class Upload(Proposal, frozen=True, kw_only=True):
+class Upload(Proposal[UploadTerms], frozen=True, kw_only=True):
     """Files that would be sent; a plan is bound to where they are, what is in them and what they will be called."""
 
     files: tuple[Outgoing, ...] = ()
@@ -86,25 +82,15 @@ async def photos_upload(
     plan: PlanToken = "",
 ) -> Change:
     """Upload local photos and videos from the server's roots. Without plan: a preview and its plan. A job does it."""
-    app: App = ctx.request_context.lifespan_context
     proposal = await permitted(ctx, plan, sure, partial(propose, paths=paths, to=to, dedupe=dedupe))
     if isinstance(proposal, Change):
         return proposal
-    assert isinstance(proposal, Upload)  # noqa: S101 - propose() makes nothing else
+
+    def order(op_id: str) -> UploadOrder:
+        return UploadOrder(op_id=op_id, to=proposal.terms.to, dedupe=dedupe, files=proposal.files)
+
     size = sum(each.size for each in proposal.files)
-    app.jobs.admit(caller())
-    app.afford(app.carried, size, "bytes")
-    op_id = begun(app, proposal, plan)
-    arguments = {
-        "op_id": op_id,
-        "to": proposal.bound["to"],
-        "dedupe": dedupe,
-        "files": msgspec.to_builtins(proposal.files),
-    }
-    job_id = await started(app, UPLOAD, arguments)
-    app.carried.take(size)
-    job = await followed(ctx, app, job_id, app.limits.wait_seconds)
-    return Change(action=UPLOAD, op_id=op_id, skipped=list(proposal.skipped), job=job)
+    return await handed_on(ctx, proposal, plan, JobKind.UPLOAD, order, size=size)
 
 
 async def propose(app: App, *, paths: Sequence[str], to: str, dedupe: Dedupe) -> Upload:
@@ -143,17 +129,17 @@ async def propose(app: App, *, paths: Sequence[str], to: str, dedupe: Dedupe) ->
     more = f" and {len(sent) - _NAMED} more" if len(sent) > _NAMED else ""
     total = sized(sum(each.size for each in sent))
     return Upload(
-        action=UPLOAD,
+        action=Action.UPLOAD,
         entries=(),
+        terms=UploadTerms(
+            to=folder,
+            folder=folder_id,
+            dedupe=dedupe,
+            files=tuple((each.file, each.name, each.size, each.md5) for each in sent),
+        ),
         files=tuple(sent),
         skipped=(*there, *refused),
-        bound={
-            "to": folder,
-            "folder": folder_id,
-            "dedupe": dedupe,
-            "files": [[each.file, each.name, each.size, each.md5] for each in sent],
-            "stands_alone": bool(sent),
-        },
+        stands_alone=bool(sent),
         warnings=() if folder_id else (f"the folder {quoted(folder, 80)} will be made",),
         question=f"Upload {len(sent)} {'file' if len(sent) == 1 else 'files'} ({total}) of this machine to the folder "
         f"{quoted(folder, 80)}: {names}{more}?",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ap_remote_mcp.context import App
     from ap_remote_mcp.tools.filters import Selection
     from ap_remote_mcp.tools.queries import SearchQuery
+    from ap_remote_mcp.tools.within import Contents
 
 _NAME: Final = re.compile(r"(?=.*[0-9._])[\w.-]{3,}")
 """A word that looks like the name of a file, ``DSC_0004`` or ``IMG_2023.jpg``."""
@@ -26,11 +27,13 @@ _ASKED: Final = 200
 """Rows that one request brings."""
 
 
-async def written(app: App, query: SearchQuery, selection: Selection, words: Sequence[str]) -> list[Entry]:
+async def written(
+    app: App, query: SearchQuery, selection: Selection, words: Sequence[str], inside: Contents | None = None
+) -> list[Entry]:
     """Return the pictures about which all *words* are written, the newest first, as far as they are cheap to find.
 
     What has the words as a label, a place or a person is asked for so; a name that begins like the question is asked
-    for by name; and the newest entries of the node cache are read, if it is whole.
+    for by name; and the newest entries of the node cache are read, if it is whole, or all *inside* the folder or album.
     """
     if not words:
         return []
@@ -44,6 +47,9 @@ async def written(app: App, query: SearchQuery, selection: Selection, words: Seq
     async def look(wanted: Query | None, left: Sequence[str], limit: int) -> None:
         text = show(all_of(*own, wanted)) if wanted is not None else selection.filter
         as_of = await local.moment(app, text)
+        if wanted is None and inside is not None:
+            found.update((each.id, each) for each in inside.entries if holds_all(each, left))
+            return
         if wanted is None and not as_of:
             return
         async for entry in local.entries(app, text, sort="-taken", limit=limit, as_of=as_of):

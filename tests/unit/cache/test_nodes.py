@@ -334,3 +334,11 @@ def test_folders_that_old_knowledge_has_within_each_other_are_forgotten(cache: N
     forget(cache)
     assert cache.ids() == ["root"]
     assert cache.children("x") == cache.children("y") == []
+
+
+def test_what_is_seen_again_as_it_is_writes_nothing(tree: NodeCache):
+    before = tree.moment()
+    assert tree.put([node("b", "b.jpg", "P", md5="bb", taken=DAY)], seen=101.0) == 0
+    assert tree.moment() == before
+    assert tree.put([node("b", "c.jpg", "P", md5="bb", taken=DAY, version=2)], seen=101.0) == 1
+    assert tree.moment() > before

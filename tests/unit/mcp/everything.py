@@ -135,6 +135,19 @@ async def call(client, tool, **arguments):
     return result.structured_content
 
 
+async def done(client, tool, **arguments):
+    """Ask for a preview, then do what its plan permits."""
+    shown = await call(client, tool, **arguments)
+    return await call(client, tool, **arguments, plan=shown["plan"])
+
+
+async def ended(client, job_id):
+    """Return a job when it has ended, however long the server lets a call wait."""
+    while (job := await call(client, "photos_job", job_id=job_id, wait_s=10))["state"] == "running":
+        pass
+    return job
+
+
 def strings(value):
     """Yield every string in what was parsed from JSON, keys too."""
     if isinstance(value, str):

@@ -29,6 +29,8 @@ from ap_remote_mcp.results.pictures import PictureError
 from ap_remote_mcp.server import build_server
 from ap_remote_mcp.tools import landing as landings
 from ap_remote_mcp.tools.landing import Landing
+from tests.unit.mcp import everything
+from tests.unit.mcp.everything import ended
 
 ALLOW = frozenset({"transfer"})
 CANARY = "CANARY-91bc"
@@ -103,16 +105,7 @@ def open_server(open_client, remote, place):
 
 
 async def call(client, tool="photos_download", **arguments):
-    result = await client.call_tool(tool, arguments)
-    assert not result.is_error, result.content
-    return result.structured_content
-
-
-async def ended(client, job_id):
-    """Return a job when it has ended, however long the server lets a call wait."""
-    while (job := await call(client, "photos_job", job_id=job_id, wait_s=10))["state"] == "running":
-        pass
-    return job
+    return await everything.call(client, tool, **arguments)
 
 
 def manifest(place, answer):

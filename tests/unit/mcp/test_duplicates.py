@@ -13,6 +13,7 @@ from ap_remote.backends.memory import MemoryRemote
 from ap_remote.semantic import SemanticIndex
 from ap_remote_mcp.policy.limits import Limits
 from ap_remote_mcp.server import build_server
+from tests.unit.mcp.everything import call
 from tests.unit.semantic.planted import PlantedEncoder
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -37,12 +38,6 @@ def twins():
     for path in ("empty1.txt", "empty2.txt"):
         remote.seed(path, b"")
     return remote, ids
-
-
-async def call(client, tool, **arguments):
-    result = await client.call_tool(tool, arguments)
-    assert not result.is_error, result.content
-    return result.structured_content
 
 
 async def test_files_of_the_same_bytes_are_groups_with_the_one_to_keep(open_client, twins):

@@ -7,6 +7,7 @@ import pytest
 from ap_remote import query as language
 from ap_remote.backends.memory import MemoryRemote
 from ap_remote_mcp.policy.limits import Limits
+from ap_remote_mcp.tools import targets
 
 SYNCED = 1_700_000_000.0
 INDEXED = {"type", "timeYear", "timeMonth", "timeDay"}
@@ -174,3 +175,67 @@ async def test_albums_and_what_is_in_none_are_listed(open_client, library, said)
     assert lost.startswith("[not_found]")
     assert "'Pictures/2022'" in lost
     assert "photos_suggest_folders" in plan
+
+
+async def test_a_folder_is_found_in_a_whole_cache_behind_what_was_read_first(open_client, remote):
+    async with open_client(remote, limits=Limits(scan=2)) as client:
+        old = await search(client, folder="Pictures/2022")
+        some = await search(client, folder="Pictures/2023", limit=2)
+        rest = await search(client, cursor=some["next"])
+        large = await search(client, min_mb=0.001, limit=3)
+    assert named(old) == ["dog.jpg"]
+    assert old["total"] == 1
+    assert named(some) + named(rest) == ["colosseum.jpg", "forum.jpg", "film.mp4", "cat.jpg", "beach.jpg"]
+    assert large["total"] == 7
+    assert remote.asked == []
+
+
+async def test_a_folder_of_a_cache_that_is_not_whole_is_listed_unless_too_much_lies_below_it(open_client, remote):
+    remote.whole = None
+    async with open_client(remote, limits=Limits(scan=2)) as client:
+        listed = await search(client, folder="Pictures/2023")
+    asked = list(remote.asked)
+    async with open_client(remote, limits=Limits(scan=2, counted_folders=1)) as client:
+        searched = await search(client, folder="Pictures/2023")
+    assert len(named(listed)) == 5
+    assert asked == []
+    assert named(searched) == ["colosseum.jpg"]
+    assert "at most 2 entries" in searched["note"]
+
+
+async def test_counts_narrow_to_a_folder_an_album_and_a_size(open_client, remote):
+    remote.plant((await remote.stat("Pictures/2022/dog.jpg")).id, people=("P1",))
+    await remote.create_album("Roma", members=["Pictures/2023/forum.jpg", "Pictures/2023/Trip/colosseum.jpg"])
+    async with open_client(remote) as client:
+
+        async def rows(**arguments):
+            return (await client.call_tool("photos_facets", arguments)).structured_content
+
+        assert (await rows(by="thing", folder="Pictures/2023"))["rows"][0] == ["ruin", 2]
+        assert (await rows(by="folder", album="roma"))["rows"] == [["Pictures/2023", 1], ["Pictures/2023/Trip", 1]]
+        assert (await rows(by="kind", folder="Pictures/2023", min_mb=0.001))["rows"] == [["photo", 4]]
+        nobody = await rows(by="person", album="roma")
+    assert nobody["rows"] == []
+    assert nobody["note"].startswith("none of the 2 says its people")
+
+
+async def test_a_picture_tells_its_albums_and_how_many_were_looked_into(open_client, library, monkeypatch):
+    roma = await library.remote.create_album("Roma", members=["Pictures/2023/forum.jpg"])
+    await library.remote.create_album("Zoo", members=["Pictures/2023/cat.jpg"])
+    ids = [library.ids["forum.jpg"], library.ids["cat.jpg"], library.ids["dog.jpg"]]
+    async with open_client(library.remote) as client:
+
+        async def items(detail):
+            answer = await client.call_tool("photos_get", {"ids": ids, "detail": detail})
+            return answer.structured_content["items"]
+
+        told = await items("all")
+        assert "albums" not in (await items("exif"))[0]
+        monkeypatch.setattr(targets, "_ALBUMS", 1)
+        part = await items("all")
+    assert told[0]["albums"] == {roma.id: "Roma"}
+    assert list(told[1]["albums"].values()) == ["Zoo"]
+    assert "albums" not in told[2]
+    assert "note" not in told[2]
+    assert "albums" not in part[1]
+    assert part[1]["note"] == "only 1 of 2 albums were looked into"

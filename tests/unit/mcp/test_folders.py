@@ -18,6 +18,7 @@ from ap_remote.organise.journal import open_journal
 from ap_remote.semantic import SemanticIndex
 from ap_remote_mcp.policy.limits import Limits
 from ap_remote_mcp.server import build_server
+from tests.unit.mcp.everything import call, done, strings
 from tests.unit.organise.library import account, albums
 from tests.unit.organise.test_propose import Painter
 from tests.unit.semantic.planted import picture
@@ -31,24 +32,16 @@ def home(tmp_path):
     return tmp_path / "home"
 
 
-async def call(client, tool, **arguments):
-    result = await client.call_tool(tool, arguments)
-    assert not result.is_error, result.content
-    return result.structured_content
-
-
 async def suggested(client, **arguments):
     return await call(client, "photos_suggest_folders", **{"by": "month", "min_size": 2, **arguments})
 
 
 async def applied(client, plan_id, **arguments):
-    preview = await call(client, "photos_apply_folders", plan_id=plan_id, **arguments)
-    return await call(client, "photos_apply_folders", plan_id=plan_id, plan=preview["plan"], **arguments)
+    return await done(client, "photos_apply_folders", plan_id=plan_id, **arguments)
 
 
 async def undone(client, op_id):
-    preview = await call(client, "photos_undo", id=op_id)
-    return await call(client, "photos_undo", id=op_id, plan=preview["plan"])
+    return await done(client, "photos_undo", id=op_id)
 
 
 def names(answer):
@@ -604,10 +597,3 @@ async def test_names_of_people_and_places_stay_data(open_client, home):
         assert not set(text) & set("\u202e\u200b\n"), "no hidden characters, one line"
         assert len(text) <= 600
     assert len(questions) >= 6
-
-
-def strings(value):
-    if isinstance(value, str):
-        return [value]
-    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [text for each in inside for text in strings(each)]

@@ -49,6 +49,20 @@ async def test_pictures_travel_beside_the_answer_and_not_in_it(host, library, sa
         assert item["jpeg"] not in said(answer)
 
 
+async def test_a_gallery_goes_on_from_a_page(host, library, said):
+    async with host() as client:
+        page = (await client.call_tool("photos_search", {"limit": 5})).structured_content
+        answer = await client.call_tool("photos_show", {"cursor": page["next"]})
+        nothing = await client.call_tool("photos_show", {})
+        both = await client.call_tool("photos_show", {"ids": ["x"], "cursor": page["next"]})
+    shown = [row[1] for row in json.loads(said(answer))["shown"]]
+    assert len(shown) == page["total"] - 5
+    assert not {each["id"] for each in page["items"]} & set(shown)
+    assert [each["id"] for each in answer.meta[ITEMS]["items"]] == shown
+    assert said(nothing).startswith("[bad_argument] photos_show: give ids or a cursor.")
+    assert said(both).startswith("[bad_argument]")
+
+
 async def test_a_file_without_a_picture_has_an_empty_tile(host, library):
     async with host() as client:
         answer = await client.call_tool("photos_show", {"ids": [library.ids["notes.txt"], library.ids["cat.jpg"]]})
@@ -60,14 +74,13 @@ async def test_a_file_without_a_picture_has_an_empty_tile(host, library):
 @pytest.mark.parametrize("count", [1, MAX_TILES])
 async def test_all_pictures_together_fit_into_what_a_host_passes_on(era, count):
     remote = MemoryRemote("home")
-    noise = Random(count)
-    ids = []
-    for number in range(count):
+    coarse = Image.frombytes("RGB", (90, 90), Random(count).randbytes(90 * 90 * 3))
+    made = []
+    for size in ((600, 900), (900, 600)):
         stream = BytesIO()
-        size = (900, 600) if number % 2 else (600, 900)
-        coarse = Image.frombytes("RGB", (90, 90), noise.randbytes(90 * 90 * 3))
         coarse.resize(size).save(stream, "JPEG", quality=95)
-        ids.append(remote.seed(f"Pictures/{number}.jpg", stream.getvalue()))
+        made.append(stream.getvalue())
+    ids = [remote.seed(f"Pictures/{number}.jpg", made[number % 2]) for number in range(count)]
     async with Client(build_server(remote, index=None), mode=era, extensions=[SHOWS]) as client:
         answer = await client.call_tool("photos_show", {"ids": ids})
     items = answer.meta[ITEMS]["items"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import threading
@@ -10,7 +11,8 @@ import pytest
 
 from ap_remote.errors import CorruptStoreError, StoreError
 from ap_remote_mcp import journal as module
-from ap_remote_mcp.journal import Before, Journal
+from ap_remote_mcp.changes.terms import AlbumTerms, FoldersTerms, Marks, MoveTerms, PersonTerms, UndoTerms, UploadTerms
+from ap_remote_mcp.journal import Before, Journal, Made
 
 
 def journal(folder, now=1_700_000_000.0):
@@ -25,15 +27,60 @@ def folder(request, tmp_path):
 
 def test_an_operation_is_told_with_what_was_before_and_what_was_done(folder):
     book = journal(folder)
-    op_id = book.begin("move", "local", [Before(id="a", version=3, path="Pictures/a.jpg")], {"to": "Trips"})
-    book.end(op_id, ["a"], {"folder": "f1"})
+    op_id = book.begin("move", "local", [Before(id="a", version=3, path="Pictures/a.jpg")], MoveTerms(to="Trips"))
+    book.end(op_id, ["a"], Made(album="f1", version=2))
     (operation,) = book.operations()
     assert (operation.op_id, operation.action, operation.who) == (op_id, "move", "local")
     assert operation.entries == (Before(id="a", version=3, path="Pictures/a.jpg"),)
-    assert (operation.bound, operation.done, operation.made) == ({"to": "Trips"}, ("a",), {"folder": "f1"})
+    assert operation.about(MoveTerms) == MoveTerms(to="Trips")
+    assert (operation.done, operation.made) == (("a",), Made(album="f1", version=2))
+    with pytest.raises(CorruptStoreError, match=f"{op_id} otherwise than move is"):
+        operation.about(FoldersTerms)
     assert book.find("nobody") is None
     book.close()
     book.close()
+
+
+@pytest.mark.parametrize(
+    ("wrote", "terms", "left"),
+    [
+        (("move", {"to": "Trips", "folder": "", "create": True}, {}), MoveTerms(to="Trips", create=True), Made()),
+        (("mark", {"favorite": True}, {}), Marks(favorite=True), Made()),
+        (
+            ("album_create", {"name": "Rome", "stands_alone": True}, {"album": "a1", "version": 3}),
+            AlbumTerms(name="Rome"),
+            Made(album="a1", version=3),
+        ),
+        (
+            ("person", {"person": "P1", "name": "Ada", "was": "", "stands_alone": True}, {}),
+            PersonTerms(person="P1", name="Ada"),
+            Made(),
+        ),
+        (
+            (
+                "upload",
+                {"to": "New", "folder": "f1", "dedupe": "skip", "files": [["root1/a.jpg", "a.jpg", 3, "ab"]]},
+                {"md5": {"n1": "ab"}},
+            ),
+            UploadTerms(to="New", folder="f1", files=(("root1/a.jpg", "a.jpg", 3, "ab"),)),
+            Made(md5={"n1": "ab"}),
+        ),
+        (
+            ("undo", {"homes": {"a": "Pictures/a.jpg"}, "inverse": "move_back", "undoes": "0" * 16}, {}),
+            UndoTerms(undoes="0" * 16, inverse="move_back"),
+            Made(),
+        ),
+    ],
+)
+def test_what_the_first_version_wrote_is_read_for_as_long_as_it_can_be_taken_back(tmp_path, wrote, terms, left):
+    """Its terms were a dictionary, with what the plan needed besides."""
+    action, bound, made = wrote
+    at = "2023-11-14T22:13:20.000+00:00"
+    begun = {"what": "begun", "op_id": "1" * 16, "at": at, "action": action, "who": "local", "bound": bound}
+    ended = {"what": "ended", "op_id": "1" * 16, "at": at, "done": ["a"], **({"made": made} if made else {})}
+    (tmp_path / "2023-11-14-1-abcd.jsonl").write_text("".join(json.dumps(each) + "\n" for each in (begun, ended)))
+    operation = journal(tmp_path).find("1" * 16)
+    assert (operation.about(type(terms)), operation.made, operation.done) == (terms, left, ("a",))
 
 
 def test_an_operation_whose_end_nobody_saw_has_no_result(folder):

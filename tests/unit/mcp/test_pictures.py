@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import struct
+import threading
 import zlib
 from base64 import b64decode
 from io import BytesIO
+from types import SimpleNamespace
 
 import anyio
 import anyio.from_thread
@@ -18,7 +20,10 @@ from PIL import Image
 from ap_remote.errors import ProtocolError
 from ap_remote.model import NodeId
 from ap_remote_mcp.policy.limits import Limits
+from ap_remote_mcp.results import pictures
 from ap_remote_mcp.results.pictures import PictureError, sheet, shrink, tile
+from ap_remote_mcp.tools.drawing import drawn
+from ap_remote_mcp.turn import Turn
 
 BOUNDS = {"max_bytes": 1_000_000, "max_pixels": 2_000_000}
 
@@ -83,6 +88,41 @@ async def test_a_contact_sheet_shows_a_search_and_goes_on_by_cursor(open_client,
     assert len(shown) == len(set(shown)) == 7
     assert [row[2] for row in json.loads(rest.content[1].text)["legend"]] == ["cat.jpg", "film.mp4", "forum.jpg"]
     assert both.content[0].text.startswith("[bad_argument]")
+
+
+async def test_a_contact_sheet_shows_a_time_and_says_where_there_is_nothing(open_client, library, said):
+    async with open_client(library.remote) as client:
+        summer = await client.call_tool("photos_contact_sheet", {"from": "2023-07", "to": "2023-08-02", "limit": 2})
+        caption = json.loads(summer.content[1].text)
+        rest = await client.call_tool("photos_contact_sheet", {"cursor": caption["next"]})
+        nothing = await client.call_tool("photos_contact_sheet", {"from": "1950", "to": "1951"})
+        unclear = await client.call_tool("photos_contact_sheet", {"from": "last summer"})
+        both = await client.call_tool("photos_contact_sheet", {"cursor": caption["next"], "from": "2023"})
+        unknown = await client.call_tool("photos_contact_sheet", {"ids": ["nobody"]})
+    assert [row[2] for row in caption["legend"]] == ["forum.jpg", "film.mp4"]
+    assert [row[2] for row in json.loads(rest.content[1].text)["legend"]] == ["cat.jpg", "beach.jpg"]
+    assert said(nothing).startswith("[not_found] Nothing is found. ")
+    assert "YYYY-MM-DD" in said(unclear)
+    assert said(both).startswith("[bad_argument] Give ids, or a search, or a cursor alone.")
+    assert said(unknown).startswith("[not_found] No item has the id nobody.")
+
+
+async def test_the_cursor_of_a_plan_goes_on_to_its_end(open_client, library, tmp_path):
+    async with open_client(library.remote, home=tmp_path) as client:
+        made = (await client.call_tool("photos_suggest_folders", {"by": "month", "min_size": 2})).structured_content
+        if "job" in made:
+            waited = {"job_id": made["job"]["job_id"], "wait_s": 30}
+            made = (await client.call_tool("photos_job", waited)).structured_content["result"]
+        path = f"plan:{made['plan_id']}/#1"
+        page = (await client.call_tool("photos_list", {"path": path, "limit": 1})).structured_content
+        seen, cursor = [page["items"][0]["id"]], page.get("next")
+        while cursor:
+            sheet_ = await client.call_tool("photos_contact_sheet", {"cursor": cursor, "limit": 1})
+            caption = json.loads(sheet_.content[1].text)
+            seen += [row[1] for row in caption["legend"]]
+            assert len(seen) <= made["folders"][0]["count"], "it does not end"
+            cursor = caption.get("next")
+    assert len(set(seen)) == made["folders"][0]["count"] == len(seen)
 
 
 async def test_what_has_no_picture_is_said(open_client, library, said):
@@ -164,6 +204,14 @@ def test_a_sheet_of_any_size_fits(count, make_jpeg):
     grid = Image.open(BytesIO(sheet([tile(each, **BOUNDS) for each in tiles[:count]], side=1568)))
     assert max(grid.size) <= 1568
     assert grid.format == "JPEG"
+
+
+def test_a_row_of_a_sheet_is_as_high_as_its_highest_picture():
+    wide, tall = Image.new("RGB", (256, 100), "red"), Image.new("RGB", (100, 256), "red")
+    sizes = [Image.open(BytesIO(sheet(tiles, side=1568))).size for tiles in ([wide] * 4, [wide, wide, tall, wide])]
+    assert sizes == [(524, 212), (524, 368)]
+    flat = Image.open(BytesIO(sheet([Image.new("RGB", (256, 1), "red")], side=1568)))
+    assert flat.height == 72, "there is room for the number"
 
 
 async def test_trashed_pictures_can_be_looked_at_before_they_are_restored(open_client, library):
@@ -277,9 +325,9 @@ async def test_each_rendition_is_made_small_before_the_next_is_fetched(open_clie
         steps.append("fetch")
         return make_jpeg("red", (512, 512))
 
-    def small(data, **bounds):
+    def small(*given, **bounds):
         steps.append("shrink")
-        return made(data, **bounds)
+        return made(*given, **bounds)
 
     monkeypatch.setattr(library.remote, "thumbnail", thumbnail)
     monkeypatch.setattr("ap_remote_mcp.tools.looking.tile", small)
@@ -292,10 +340,10 @@ async def test_a_sheet_is_drawn_when_others_may_speak_already(open_client, libra
     drawing, spoken = anyio.Event(), anyio.Event()
     answers = {}
 
-    def patient(tiles, *, side):
+    def patient(*given, **named):
         anyio.from_thread.run_sync(drawing.set)
         anyio.from_thread.run(spoken.wait)
-        return sheet(tiles, side=side)
+        return sheet(*given, **named)
 
     async def draw(client):
         answers["sheet"] = await client.call_tool("photos_contact_sheet", {"ids": [library.ids["cat.jpg"]]})
@@ -311,14 +359,117 @@ async def test_a_sheet_is_drawn_when_others_may_speak_already(open_client, libra
     assert not answers["sheet"].is_error
 
 
+@pytest.mark.parametrize("tool", ["photos_view", "photos_contact_sheet", "preview"])
+async def test_others_have_the_turn_while_a_picture_is_decoded(open_client, library, monkeypatch, tool):
+    decoding, spoken = anyio.Event(), anyio.Event()
+    decode = pictures._decode
+    answers = {}
+
+    def patient(*given, **named):
+        anyio.from_thread.run_sync(decoding.set)
+        anyio.from_thread.run(spoken.wait)
+        return decode(*given, **named)
+
+    async def look(client):
+        cat = library.ids["cat.jpg"]
+        if tool == "preview":
+            answers["seen"] = await client.read_resource(f"photos://node/{cat}/preview")
+        else:
+            answers["seen"] = await client.call_tool(tool, {"ids": [cat, library.ids["beach.jpg"]]})
+
+    monkeypatch.setattr(pictures, "_decode", patient)
+    with anyio.fail_after(20):
+        async with open_client(library.remote) as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(look, client)
+            await decoding.wait()
+            answers["list"] = await client.call_tool("photos_list", {"path": "Pictures/2023"})
+            spoken.set()
+    assert not answers["list"].is_error
+    assert tool == "preview" or not answers["seen"].is_error
+
+
+async def test_one_picture_is_decoded_at_a_time_whoever_asks(open_client, library, monkeypatch):
+    decode = pictures._decode
+    now, most = [], []
+
+    def counted(*given, **named):
+        now.append(1)
+        most.append(len(now))
+        made = decode(*given, **named)
+        now.pop()
+        return made
+
+    monkeypatch.setattr(pictures, "_decode", counted)
+    ids = [library.ids[name] for name in ("cat.jpg", "beach.jpg", "dog.jpg")]
+    async with open_client(library.remote) as client, anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(client.call_tool, "photos_view", {"ids": ids, "max_px": 256})
+    assert most == [1] * 9
+
+
+async def test_calls_at_once_show_no_pixel_more_than_the_day_has(open_client, library, said):
+    limits = Limits(pixels_per_day=5 * 256 * 256)
+    ids = [library.ids["cat.jpg"], library.ids["beach.jpg"]]
+    answers = []
+
+    async def look(client):
+        answers.append(await client.call_tool("photos_view", {"ids": ids, "max_px": 256}))
+
+    async with open_client(library.remote, limits=limits) as client:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(4):
+                tasks.start_soon(look, client)
+        left = (await client.call_tool("photos_status", {})).structured_content["pixels_left_today"]
+    shown = sum(block.type == "image" for each in answers for block in each.content)
+    assert all(each.is_error == said(each).startswith("[budget]") for each in answers)
+    assert left == 0
+    assert shown <= 5
+
+
+async def test_a_call_that_is_given_up_ends_its_thread_at_the_next_step_and_gives_it_back():
+    app = SimpleNamespace(turn=Turn(), drawing=anyio.CapacityLimiter(1))
+    begun, go_on, done = anyio.Event(), threading.Event(), []
+
+    def work(step):
+        anyio.from_thread.run_sync(begun.set)
+        assert go_on.wait(20)
+        step()
+        done.append(True)
+
+    async with app.turn, anyio.create_task_group() as tasks:
+        tasks.start_soon(drawn, app, work)
+        await begun.wait()
+        tasks.cancel_scope.cancel()
+        go_on.set()
+    assert not done
+    assert app.drawing.borrowed_tokens == 0
+
+
+@pytest.mark.parametrize("parts", [0, 1])
+def test_a_picture_is_decoded_and_encoded_in_steps(parts, make_jpeg, monkeypatch):
+    done = []
+    decode = pictures._decode
+    monkeypatch.setattr(pictures, "_decode", lambda *given, **named: done.append(True) or decode(*given, **named))
+    left = [None] * parts
+
+    def step():
+        if not left:
+            raise InterruptedError
+        left.pop()
+
+    with pytest.raises(InterruptedError):
+        shrink(make_jpeg("red"), step, side=256, **BOUNDS)
+    assert len(done) == parts, "then it would have been encoded"
+
+
 async def test_a_sheet_that_takes_too_long_ends_between_two_pictures(open_client, library, said, monkeypatch):
     begun = []
 
-    def endless(data, **bounds):
-        begun.append(data)
+    def endless(*given, **bounds):
+        begun.append(given)
         if len(begun) == 2:
             anyio.from_thread.run(anyio.sleep_forever)  # until the call is given up
-        return tile(data, **bounds)
+        return tile(*given, **bounds)
 
     monkeypatch.setattr("ap_remote_mcp.tools.looking.tile", endless)
     async with open_client(library.remote, limits=Limits(call_seconds=0.5)) as client:

@@ -66,7 +66,9 @@ async def test_what_is_wrong_is_told_with_what_would_be_right(
 async def test_a_field_that_is_unknown_and_a_tool_without_pages_name_what_there_is(open_client, library, said):
     async with open_client(library.remote) as client:
         told = said(await client.call_tool("photos_get", {"ids": ["x"], "page": 1}))
+        none = said(await client.call_tool("photos_status", {"verbose": True}))
     assert "known are ids, detail" in told
+    assert "this tool takes no arguments" in none
 
 
 def test_the_table_of_what_brings_a_tool_has_every_tool_that_is_brought():

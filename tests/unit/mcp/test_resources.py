@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import anyio
 import pytest
@@ -10,6 +11,8 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import PromptReference, ResourceTemplateReference
 
 from ap_remote.errors import TransportError
+from ap_remote.model import Usage
+from ap_remote.remote.condition import Condition
 from ap_remote_mcp.policy.limits import Limits
 from ap_remote_mcp.server import build_server
 
@@ -294,3 +297,77 @@ async def test_the_status_and_a_job_are_told_while_another_call_has_the_turn(ope
         end.set()
     assert status.structured_content["pixels_left_today"] > 0
     assert said(job).startswith("[not_found]")
+
+
+async def test_the_status_asks_nobody_and_says_what_is_known_by_then(open_client, library, monkeypatch):
+    async def asked(*_, **__):
+        raise AssertionError("the status asked the remote")
+
+    moment = 1_700_000_000.0
+
+    class Cached:
+        """As a remote with a node cache has it."""
+
+        async def complete_since(self, query=""):
+            return moment
+
+        async def count_cached(self, query=""):
+            return 7
+
+        def told_total(self, query=""):
+            return None
+
+        def search_cached(self, query="", *, sort="-taken", limit=None):
+            return library.remote.search(query, sort=sort, limit=limit)
+
+    async with open_client(library.remote) as client:
+        for name in ("complete_since", "count_cached", "told_total", "search_cached"):
+            monkeypatch.setattr(library.remote, name, getattr(Cached(), name), raising=False)
+        first = (await client.call_tool("photos_status", {})).structured_content
+        await client.call_tool("photos_search", {"limit": 1})
+        for name in ("aggregations", "search", "list", "stat", "usage", "complete_since"):
+            monkeypatch.setattr(library.remote, name, asked)
+        then = (await client.call_tool("photos_status", {})).structured_content
+        assert await read(client, "photos://status") == then
+    assert "cache_as_of" not in first
+    assert then["cache_as_of"] == "2023-11-14T22:13Z"
+
+
+async def test_the_status_tells_the_last_failure_in_one_sentence_and_no_mistake(
+    open_client, library, monkeypatch, said
+):
+    async def fails(*_, **__):
+        raise TransportError("https://x/?tempLink=CANARY")
+
+    async with open_client(library.remote) as client:
+        await client.call_tool("photos_list", {"path": "nowhere"})
+        await client.call_tool("photos_search", {"filter": "type:("})
+        before = await client.call_tool("photos_status", {})
+        monkeypatch.setattr(library.remote, "aggregations", fails)
+        await client.call_tool("photos_facets", {"by": "thing"})
+        after = await client.call_tool("photos_status", {})
+    assert "last_error" not in before.structured_content
+    told = after.structured_content["last_error"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\dZ The service gave no usable answer: unavailable", told)
+    assert len(said(after)) < 700, "it is read often"
+
+
+async def test_an_index_that_is_not_made_is_told_with_the_tool_that_makes_it(open_client, library, make_index):
+    async with open_client(library.remote, index=make_index({})) as client:
+        note = (await client.call_tool("photos_status", {})).structured_content["index_note"]
+    assert "photos_sync(what=embeddings)" in note
+
+
+async def test_the_status_tells_what_the_remote_knows_of_itself(open_client, library, monkeypatch):
+    usage = Usage(photo_bytes=3_000_000, video_bytes=1_500_000, free=43_998_000_000)
+    known = [Condition(), Condition(synced=1_700_000_000.0, broken_off=True, rests=299.5, usage=usage)]
+    monkeypatch.setattr(library.remote, "condition", lambda: known[0], raising=False)
+    async with open_client(library.remote) as client:
+        nothing = (await client.call_tool("photos_status", {})).structured_content
+        known.pop(0)
+        status = (await client.call_tool("photos_status", {})).structured_content
+    assert not {"cache_as_of", "service", "used_mb", "free_mb"} & set(nothing)
+    assert status["cache_as_of"] == "2023-11-14T22:13Z"
+    assert status["cache_note"] == "a sync broke off: photos_sync goes on with it"
+    assert status["service"].startswith("it refused too often: nothing is sent until ")
+    assert (status["used_mb"], status["free_mb"]) == (4, 43_998)

@@ -47,6 +47,96 @@ def test_a_file_inside_may_be_read(place, given_path):
 @pytest.mark.parametrize(
     "given_path",
     [
+        "file://{root}/in/a%20b%20%231.jpg",
+        "FILE://localhost{root}/in/a%20b%20#1.jpg",
+        "file:{root}/in/%61 b%20%231.jpg",
+    ],
+)
+def test_a_host_may_name_a_file_by_its_uri(place, given_path):
+    (place / "in" / "a b #1.jpg").write_bytes(b"picture")
+    assert Roots([place]).to_read(given_path.format(root=place)) == place / "in" / "a b #1.jpg"
+    assert Roots.given([Path(f"file://{place}")]).folders == (place,)
+
+
+def test_a_tilde_is_the_home_of_whoever_started_the_server(place, monkeypatch):
+    monkeypatch.setenv("HOME", str(place.parent))
+    roots = Roots.given([Path("~/root")])
+    assert roots.to_read("~/root/in/a.jpg") == place / "in" / "a.jpg"
+    assert Roots([place.parent]).names == {"root1": "~"}
+    with pytest.raises(OutsideRootsError, match=r"it lies outside root1 \(root\)"):
+        roots.to_read("~/secret/id_rsa")
+
+
+def test_a_relative_path_begins_with_a_root_s_name_or_number(place, tmp_path):
+    (tmp_path / "Exports").mkdir()
+    one, both = Roots([tmp_path / "Exports"]), Roots([place, tmp_path / "Exports"])
+    for roots in (one, both):
+        assert roots.to_write("Exports/new") == tmp_path / "Exports" / "new"
+    assert one.to_write("new/deep") == tmp_path / "Exports" / "new" / "deep"
+    assert both.to_write("root2/new") == tmp_path / "Exports" / "new"
+    (tmp_path / "Exports" / "Exports").mkdir()
+    assert one.to_write("Exports/new") == tmp_path / "Exports" / "Exports" / "new", "what is there is meant"
+    for unclear in ("new", ".", "exports/new"):
+        with pytest.raises(OutsideRootsError, match=r"several folders: begin with root1 \(root\) or root2 \(Exports\)"):
+            both.to_write(unclear)
+    with pytest.raises(OutsideRootsError, match="there is no root3: begin with root1"):
+        both.to_write("root3/new")
+
+
+def test_two_roots_of_one_name_are_told_apart_by_number(place, tmp_path):
+    (tmp_path / "other" / "root").mkdir(parents=True)
+    with pytest.raises(OutsideRootsError, match="several folders"):
+        Roots([place, tmp_path / "other" / "root"]).to_write("root/new")
+
+
+@pytest.mark.parametrize(
+    ("given_path", "words"),
+    [
+        (
+            "in",
+            "it is a folder: list the files in it one by one, 4 here, as root1/in/a.jpg, root1/in/b.jpg, root1/in/c",
+        ),
+        ("in/", "it is a folder: list the files in it"),
+        ("", "it is no path"),
+        ("in/deep", "it is a folder, and no file lies directly in it"),
+        ("{root}", "it is a folder, and no file lies directly in it"),
+        (
+            "in/[bc].jpg",
+            "patterns are not followed: list the files that fit one by one, 2 here, as root1/in/b.jpg, root1",
+        ),
+        ("in/*.png", "patterns are not followed, and no file fits this one"),
+        ("*/a.jpg", "patterns are not followed: list the files one by one"),
+        ("**/*.jpg", "patterns are not followed: list the files one by one"),
+        ("https://example.org/a.jpg", "it is an address, and nothing is fetched"),
+        ("file://server/share/a.jpg", "its address names another machine"),
+        ("file:///C:/Users/me/a.jpg", "it is a path of Windows"),
+        ("file:///c%3A/Users/me/a.jpg", "it is a path of Windows"),
+        ("C:\\Users\\me\\a.jpg", "it is a path of Windows"),
+        ("file://{root}/%2e%2e/secret/id_rsa", "a path with .. is not followed"),
+        ("file://{root}/in/a.jpg%00", "it is no path"),
+        ("in/nothing.jpg", "there is no such file inside root1 (root)"),
+    ],
+)
+def test_what_names_no_one_file_is_told_with_what_to_give(place, given_path, words):
+    for name in ("b.jpg", "c.jpg", "d\u202e.jpg", ".e.jpg"):
+        (place / "in" / name).write_bytes(b"picture")
+    (place / "in" / "f.jpg").symlink_to(place / "in" / "a.jpg")
+    with pytest.raises(OutsideRootsError) as caught:
+        Roots([place]).to_read(given_path.format(root=place))
+    assert words in caught.value.reason
+    assert "secret" not in caught.value.reason
+    assert str(place) not in caught.value.reason
+    assert "\u202e" not in caught.value.reason
+
+
+def test_a_file_may_be_called_like_a_pattern(place):
+    (place / "in" / "what [is] this*.jpg").write_bytes(b"picture")
+    assert Roots([place]).to_read("in/what [is] this*.jpg").name == "what [is] this*.jpg"
+
+
+@pytest.mark.parametrize(
+    "given_path",
+    [
         "",
         "..",
         "../secret/id_rsa",

@@ -47,11 +47,88 @@ async def test_without_arguments_the_newest_pictures_come_first(open_client, lib
         ({"filter": "timeYear:(2023) AND things:(ruin)", "sort": "name"}, ["colosseum.jpg", "forum.jpg"]),
         ({"filter": "type:(PHOTOS)", "place": "Rome", "from": "2023-08-03"}, ["colosseum.jpg"]),
         ({"fav": True}, []),
+        ({"folder": "Pictures/2023", "kind": "photo"}, ["colosseum.jpg", "forum.jpg", "cat.jpg", "beach.jpg"]),
+        ({"folder": "/pictures/2023/Trip/"}, ["colosseum.jpg"]),
+        ({"folder": "Pictures/2023", "place": "Vancouver", "sort": "name"}, ["beach.jpg", "cat.jpg"]),
+        ({"folder": "Pictures/202"}, None),
+        ({"folder": "/", "from": "2024"}, ["coffee.jpg"]),
+        ({"min_mb": 0.001, "kind": "video"}, []),
+        ({"min_mb": 0.00006, "kind": "video"}, ["film.mp4"]),
+        ({"folder": "Pictures", "min_mb": 0.001, "to": "2022"}, ["dog.jpg"]),
+        ({"folder": "Pictures/2023", "from": "2023-07-15", "to": "2023-08-02"}, ["forum.jpg", "film.mp4", "cat.jpg"]),
     ],
 )
 async def test_filters_narrow_the_search(open_client, library, arguments, expected):
     async with open_client(library.remote) as client:
-        assert await names(client, **arguments) == expected
+        if expected is None:
+            assert (await client.call_tool("photos_search", arguments)).is_error
+        else:
+            assert await names(client, **arguments) == expected
+
+
+async def test_an_album_narrows_every_mode_and_shows_its_pictures_where_they_lie(open_client, library, make_index):
+    inside = ["Pictures/2023/forum.jpg", "Pictures/2023/cat.jpg", "Pictures/2023/Trip/colosseum.jpg"]
+    album = await library.remote.create_album("Roma", members=inside)
+    folder = (await library.remote.stat("Pictures/2023/Trip")).id
+    async with open_client(library.remote, index=make_index(NEARNESS)) as client:
+        near = (await client.call_tool("photos_search", {"query": "old", "album": "Roma"})).structured_content
+        like = await names(client, like_id=library.ids["beach.jpg"], album="Roma", limit=2)
+        server = (await client.call_tool("photos_search", {"album": album.id, "limit": 2})).structured_content
+        rest = await names(client, cursor=server["next"])
+        words = await names(client, query="trip", mode="metadata", album="roma")
+        label = await names(client, things=["ruin"], album=" roma ")
+        both = await names(client, album="roma", folder=folder)
+    assert [item["name"] for item in near["items"]] == ["cat.jpg", "forum.jpg", "colosseum.jpg"]
+    assert near["items"][2]["folder"] == "Pictures/2023/Trip"
+    assert like == ["cat.jpg", "forum.jpg"]
+    assert [item["name"] for item in server["items"]] == ["colosseum.jpg", "forum.jpg"]
+    assert server["total"] == 3
+    assert rest == ["cat.jpg"]
+    assert words == ["colosseum.jpg"]
+    assert label == ["colosseum.jpg", "forum.jpg"]
+    assert both == ["colosseum.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start", "near"),
+    [
+        ({"folder": "Pictures/2032"}, "[not_found] There is no folder", "'Pictures/2022'"),
+        ({"folder": "notes.txt"}, "[bad_argument] 'notes.txt' is no folder", "Pass a folder"),
+        ({"folder": ".views/albums/Roma"}, "[bad_argument]", "album="),
+        ({"album": "Romo"}, "[not_found] No album", "'Roma'"),
+    ],
+)
+async def test_a_folder_or_album_that_is_not_there_is_refused_with_what_is_near(
+    *, open_client, library, said, arguments, start, near
+):
+    await library.remote.create_album("Roma")
+    async with open_client(library.remote) as client:
+        for tool, more in (("photos_search", {}), ("photos_facets", {"by": "year"})):
+            told = said(await client.call_tool(tool, {**arguments, **more}))
+            assert told.startswith(start)
+            assert near in told
+
+
+async def test_what_lies_in_a_folder_is_read_whole_and_what_the_service_must_be_asked_for_as_far_as_is_said(
+    open_client, library
+):
+    async with open_client(library.remote, limits=Limits(scan=2)) as client:
+        listed = (await client.call_tool("photos_search", {"folder": "Pictures/2022"})).structured_content
+        asked = (
+            await client.call_tool("photos_search", {"folder": "Pictures/2022", "things": ["dog"]})
+        ).structured_content
+        large = (await client.call_tool("photos_search", {"min_mb": 900})).structured_content
+    async with open_client(library.remote, limits=Limits(listed=3)) as client:
+        cut = (await client.call_tool("photos_search", {"folder": "Pictures"})).structured_content
+        counted = (await client.call_tool("photos_facets", {"by": "year", "folder": "Pictures"})).structured_content
+    assert [item["name"] for item in listed["items"]] == ["dog.jpg"]
+    assert "note" not in listed
+    assert [item["name"] for item in asked["items"]] == ["dog.jpg"]
+    assert "at most 2 entries" in large["note"]
+    assert "total" not in large, "nobody knows"
+    assert "at most 3 entries" in cut["note"]
+    assert "total" not in cut
+    assert counted["note"] == "only 3 files were counted"
 
 
 async def test_a_value_cannot_become_syntax(open_client, library, said):

@@ -9,6 +9,7 @@ from mcp.types import ElicitResult
 
 from ap_remote.errors import BatchError, OutcomeUnknownError
 from ap_remote.model import NodeId, Outcome, Status
+from ap_remote_mcp.changes.terms import MoveTerms
 from ap_remote_mcp.policy.limits import Limits
 from ap_remote_mcp.policy.plans import Permit, PlanRefusedError, Plans
 from ap_remote_mcp.server import build_server
@@ -38,11 +39,13 @@ async def preview(client, ids, tool="photos_trash", **arguments):
 async def test_without_the_flag_the_tool_does_not_exist(open_client, library, said, is_gone, tool):
     async with open_client(library.remote) as client:
         result = await client.call_tool(tool, {"ids": [library.ids["cat.jpg"]]})
-        nonsense = await client.call_tool("photos_shred", {})
+        nonsense = await client.call_tool("shred", {})
+        close = await client.call_tool("photo_search", {})
     assert result.is_error
     assert said(result).startswith(f"[read_only_mode] {tool} comes with --allow trash")
     assert "--allow trash" in said(result)
     assert said(nonsense).startswith("[not_found] Unknown tool")
+    assert "Did you mean photos_search?" in said(close)
     assert not await is_gone(library.remote, "Pictures/2023/cat.jpg")
 
 
@@ -137,7 +140,7 @@ def test_a_plan_is_bound_to_its_account_and_its_time():
     mine.check(token, meant)
     with pytest.raises(PlanRefusedError):
         other.check(token, meant)
-    for another in ({"action": "restore"}, {"versions": {"a": 2}}, {"who": "somebody"}, {"bound": {"to": "/"}}):
+    for another in ({"action": "restore"}, {"versions": {"a": 2}}, {"who": "somebody"}, {"terms": MoveTerms(to="/")}):
         with pytest.raises(PlanRefusedError):
             mine.check(token, msgspec.structs.replace(meant, **another))
     now[0] = 1060.0

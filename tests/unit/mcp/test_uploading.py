@@ -19,6 +19,8 @@ from ap_remote_mcp.policy.limits import Limits
 from ap_remote_mcp.policy.media import HEAD, kind_of
 from ap_remote_mcp.policy.roots import Roots
 from ap_remote_mcp.server import build_server
+from tests.unit.mcp import everything
+from tests.unit.mcp.everything import ended
 
 ALLOW = frozenset({"transfer"})
 CANARY = "CANARY-7f3a"
@@ -90,16 +92,7 @@ def open_server(open_client, remote, place):
 
 
 async def call(client, tool="photos_upload", **arguments):
-    result = await client.call_tool(tool, arguments)
-    assert not result.is_error, result.content
-    return result.structured_content
-
-
-async def ended(client, job_id):
-    """Return a job when it has ended, however long the server lets a call wait."""
-    while (job := await call(client, "photos_job", job_id=job_id, wait_s=10))["state"] == "running":
-        pass
-    return job
+    return await everything.call(client, tool, **arguments)
 
 
 async def uploaded(client, paths, **arguments):

@@ -210,3 +210,13 @@ def test_it_is_open_for_a_bounded_time_only_and_lets_one_through_afterwards(even
     breaker.release(ticket)
     assert not isinstance(breaker.admit(), Failure)
     assert not isinstance(breaker.admit(), Failure)
+
+
+def test_it_tells_for_how_long_it_rests(clock: Clock) -> None:
+    breaker = Breaker(clock=clock)
+    assert breaker.rests == 0.0
+    breaker.refused(robot=True)
+    clock.now += 100.0
+    assert breaker.rests == PAUSE - 100.0
+    clock.now += PAUSE
+    assert breaker.rests == 0.0
