@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -91,7 +92,12 @@ def mcp(
     local: is a library on this machine and needs no account.
     """
     words = frozenset(word.strip() for word in allow.split(",") if word.strip())
-    serve = _find("mcp", "the MCP server", "mcp")
+    gc.disable()  # what is imported stays: to look for garbage among it, again and again, is a tenth of the start
+    try:
+        serve = _find("mcp", "the MCP server", "mcp")
+    finally:
+        gc.freeze()
+        gc.enable()
     serve(
         spec,
         allow=words,

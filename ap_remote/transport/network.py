@@ -7,7 +7,9 @@ left, whether all of it did) rests on httpx's own errors: they stay there.
 
 from __future__ import annotations
 
+import os
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from urllib.request import getproxies
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _PLAIN: Final = re.compile(rb"[!-~]+(?:[ \t]+[!-~]+)*")
 """A header's value that any client sends as it is."""
+_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _BODY: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
 
 
@@ -34,23 +37,33 @@ def carrier(*, limits: httpx.Limits, trust_env: bool) -> httpx.AsyncBaseTranspor
     """
     if trust_env and any(getproxies().get(scheme) for scheme in ("http", "https", "all")):
         return None
-    return Network(httpx.create_ssl_context(trust_env=trust_env), limits)
+    # What the environment names is read here and now: a name that leads nowhere must not look like a missing photo.
+    named = trust_env and any(os.environ.get(name) for name in _CERTIFICATES)
+    return Network(httpx.create_ssl_context() if named else None, limits)
 
 
 class Network(httpx.AsyncBaseTransport):
     """Sends each request by the way that suits it.
 
     Args:
-        context: verifies the services' certificates, on both ways.
+        context: verifies the services' certificates, on both ways; ``None`` is one of the usual authorities, which is
+            made when it is needed: to read them takes longer than the rest of opening an account.
         limits: connections, of each way.
     """
 
-    def __init__(self, context: ssl.SSLContext, limits: httpx.Limits) -> None:
-        self._context = context
+    def __init__(self, context: ssl.SSLContext | None, limits: httpx.Limits) -> None:
+        self._given = context
         self._limits = limits
-        self._rest = httpx.AsyncHTTPTransport(context, limits=limits)
         self._gets: Gets | None = None
         self._closed = False
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        return self._given or httpx.create_ssl_context(trust_env=False)
+
+    @cached_property
+    def _rest(self) -> httpx.AsyncHTTPTransport:
+        return httpx.AsyncHTTPTransport(self._context, limits=self._limits)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; the bytes on the wire are the same by either way."""
@@ -71,7 +84,8 @@ class Network(httpx.AsyncBaseTransport):
         self._closed = True
         if self._gets is not None:
             await self._gets.close()
-        await self._rest.aclose()
+        if "_rest" in self.__dict__:
+            await self._rest.aclose()
 
 
 def _only_reads(request: httpx.Request) -> bool:

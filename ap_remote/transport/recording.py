@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import msgspec
 import tomli_w
 
+from ap_remote.atomic import make_private
 from ap_remote.errors import ConfigError
 from ap_remote.transport import pages
 from ap_remote.transport.answer import length_of
@@ -83,7 +84,7 @@ class Recorder:
     """
 
     def __init__(self, folder: Path, *, keep_names: bool = False) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder)
         if any(folder.iterdir()):
             # Pseudonyms hold for one recording: two in a folder would call different things by one name.
             raise ConfigError(f"{folder} is not empty: choose a new folder for each recording")

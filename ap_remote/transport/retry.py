@@ -9,13 +9,15 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import msgspec
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from ap_remote.errors import RemoteError, TransportError
 from ap_remote.transport.session import Shown
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 T = TypeVar("T")
 
@@ -93,6 +95,9 @@ class Retry:
         first = await attempt()
         if not isinstance(first, Failure):
             return first
+        # Most processes see no failure, and it brings tornado along where that is installed.
+        from tenacity import AsyncRetrying, retry_if_result
+
         made = 0
 
         async def counted() -> T | Failure:
