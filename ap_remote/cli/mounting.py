@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ap_remote import config
+from ap_remote.atomic import make_private
 from ap_remote.cli.completion import local_paths, remote_paths
 from ap_remote.cli.console import run, say
 from ap_remote.connect import resolve, split_spec
@@ -92,7 +93,7 @@ def _behind(folder: Path, log: Path) -> None:
         UnsupportedError: it ended before that.
     """
     words = [each for each in sys.argv[1:] if each != "--daemon"]
-    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(log.parent)
     with log.open("wb") as said:
         process = subprocess.Popen(  # noqa: S603 - ourselves, with our own arguments
             [sys.executable, "-m", "ap_remote", *words],

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ap_remote.atomic import make_private
 from ap_remote.errors import RemoteError
 from ap_remote.remote.paths import fold
 
@@ -223,7 +224,7 @@ class Drafts:
         return kept
 
     def _fetched(self, path: str, *, fetch: bool) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self._folder)
         name = path.rpartition("/")[2]
         file = self._folder / f"{time.time_ns():x}-{os.urandom(3).hex()}-{_short(name)}"
         if fetch:
