@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import zarr
 from PIL import Image
 
 from ap_remote.errors import UnsupportedError
+from tests.lazily import Lazily
+
+zarr = Lazily("zarr")
 
 _ARRAY = np.arange(24, dtype="i4").reshape(4, 6)
 _CONSOLIDATED = "ignore:Consolidated metadata is currently not part:zarr.errors.ZarrUserWarning"  # so says the format

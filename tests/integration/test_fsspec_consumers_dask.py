@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 
-import dask
-import dask.bag
-import dask.dataframe as dd
-import pandas as pd
 import pyarrow as pa
 import pytest
-from dask.bytes import read_bytes
 
 from ap_remote.errors import UnsupportedError
+from tests.lazily import Lazily
 
-_FRAME = pd.DataFrame({"city": ["Vancouver", "Zürich", "São Paulo"], "photos": [3, 1, 2]})
+pd = Lazily("pandas")
+dask = Lazily("dask")
+dd = Lazily("dask.dataframe")
+bag = Lazily("dask.bag")
+dask_bytes = Lazily("dask.bytes")
+
+
+@cache
+def _frame():
+    return pd.DataFrame({"city": ["Vancouver", "Zürich", "São Paulo"], "photos": [3, 1, 2]})
+
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The inplace keyword:pandas.errors.Pandas4Warning",  # dask's own use of pandas
@@ -25,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings(
 @pytest.fixture(scope="module")
 def inputs(library):
     for part in range(3):
-        _FRAME.to_csv(f"ap://in/{part}.csv", index=False)
+        _frame().to_csv(f"ap://in/{part}.csv", index=False)
     library.pipe({"/texts/a.txt": b"one\ntwo\n", "/texts/b.txt": b"three\n"})
 
 
@@ -46,27 +53,27 @@ def test_dask_reads_and_writes_csv(library, inputs, scheduler):
 
 
 def test_dask_reads_and_writes_parquet_whole_and_partitioned(library, inputs, scheduler):
-    frame = dd.from_pandas(_FRAME, npartitions=2)
+    frame = dd.from_pandas(_frame(), npartitions=2)
     frame.to_parquet(f"ap://{scheduler}/plain")
     frame.to_parquet(f"ap://{scheduler}/partitioned", partition_on=["city"])
     frame.to_parquet(f"ap://{scheduler}/plain", overwrite=True)
 
     back = dd.read_parquet(f"ap://{scheduler}/plain").compute()
-    pd.testing.assert_frame_equal(back, _FRAME, check_dtype=False, check_names=False)
+    pd.testing.assert_frame_equal(back, _frame(), check_dtype=False, check_names=False)
     only = dd.read_parquet(f"ap://{scheduler}/partitioned", filesystem=library, filters=[("city", "==", "Zürich")])
     assert only["photos"].compute().tolist() == [1]
 
 
 def test_dask_reads_and_writes_lines(library, inputs, scheduler):
-    lines = dask.bag.read_text("ap://texts/*.txt").map(str.strip)
+    lines = bag.read_text("ap://texts/*.txt").map(str.strip)
     assert lines.compute() == ["one", "two", "three"]
     lines.map(str.upper).to_textfiles(f"ap://{scheduler}/upper/*.txt.gz")
 
-    assert dask.bag.read_text(f"ap://{scheduler}/upper/*.txt.gz").map(str.strip).compute() == ["ONE", "TWO", "THREE"]
+    assert bag.read_text(f"ap://{scheduler}/upper/*.txt.gz").map(str.strip).compute() == ["ONE", "TWO", "THREE"]
 
 
 def test_dask_reads_bytes_in_blocks(inputs, scheduler):
-    sample, blocks = read_bytes("ap://texts/*.txt", blocksize=4, sample=3)
+    sample, blocks = dask_bytes.read_bytes("ap://texts/*.txt", blocksize=4, sample=3)
 
     assert (sample, dask.compute(*blocks)) == (b"one", ([b"one\n", b"two\n"], [b"three\n"]))
 
@@ -77,7 +84,7 @@ def test_processes_read_and_write_everything(library, inputs):
         frame = dd.read_csv("ap://in/*.csv")
         frame.to_csv("ap://processes/csv/*.csv", index=False)
         frame.to_parquet("ap://processes/parquet")
-        lines = dask.bag.read_text("ap://texts/*.txt").map(str.strip)
+        lines = bag.read_text("ap://texts/*.txt").map(str.strip)
         lines.to_textfiles("ap://processes/lines/*.txt")
 
         assert dd.read_parquet("ap://processes/parquet")["photos"].sum().compute() == 18

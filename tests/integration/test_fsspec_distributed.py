@@ -11,21 +11,23 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 
-import dask
-import dask.bag
-import dask.dataframe as dd
 import fsspec
-import pandas as pd
 import pytest
 import tomli_w
 import uvicorn
-from distributed import Client, LocalCluster
 
 from ap_remote.fsspec import AmazonPhotosFileSystem
 from ap_remote.transport.allowance import Allowance
 from ap_remote.transport.desk import Desk
 from ap_remote.transport.pacer_plugin import NAME, PacingPlugin
 from ap_remote_emulator.app import create_app
+from tests.lazily import Lazily
+
+pd = Lazily("pandas")
+dask = Lazily("dask")
+dd = Lazily("dask.dataframe")
+bag = Lazily("dask.bag")
+distributed = Lazily("distributed")
 
 _MOVED = threading.Condition()
 """Notified whenever a request comes or goes, and whenever permits are dealt."""
@@ -166,14 +168,14 @@ def cluster(service):
     quiet = {"distributed.worker.profile.enabled": False, "distributed.admin.log-length": 100}
     with (
         dask.config.set(quiet),
-        LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0") as made,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0") as made,
     ):
         yield made
 
 
 @pytest.fixture(scope="module")
 def client(cluster):
-    with Client(cluster) as made:
+    with distributed.Client(cluster) as made:
         made.register_plugin(PacingPlugin(), name=NAME)
         yield made
 
@@ -278,12 +280,12 @@ def test_tables_and_texts_are_read_and_written_by_url(service, client):
     parts = dd.from_pandas(frame, npartitions=2)
     parts.to_csv("ap://narrow@/csv/*.csv", index=False)
     parts.to_parquet("ap://narrow@/parquet")
-    dask.bag.from_sequence(["one", "two", "three"], npartitions=2).to_textfiles("ap://narrow@/bag/*.txt")
+    bag.from_sequence(["one", "two", "three"], npartitions=2).to_textfiles("ap://narrow@/bag/*.txt")
 
     back = dd.read_csv("ap://narrow@/csv/*.csv").compute()
     assert back.to_dict("list") == frame.to_dict("list")
     assert dd.read_parquet("ap://narrow@/parquet")["photos"].sum().compute() == 11
-    lines = dask.bag.read_text("ap://narrow@/bag/*.txt").map(str.strip).compute()
+    lines = bag.read_text("ap://narrow@/bag/*.txt").map(str.strip).compute()
     assert sorted(lines) == ["one", "three", "two"]
 
 

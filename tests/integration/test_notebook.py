@@ -7,10 +7,12 @@ import asyncio
 import inspect
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from tests.contracts.pictures import SPRING_2023, jpeg
+from tests.lazily import Lazily
+
+pd = Lazily("pandas")
 
 CELLS = (
     "from ap_remote import AmazonPhotos",

@@ -15,13 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from PIL import Image
 
 from ap_remote import AmazonPhotos
 from ap_remote.client import GoneWarning, RetiredOptionWarning
 from ap_remote.transport import Hosts
+from tests.lazily import Lazily
+
+pd = Lazily("pandas")
 
 SEED = Path(__file__).parents[2] / "fixtures" / "seed"
 IMPORT = "from amazon_photos import AmazonPhotos"

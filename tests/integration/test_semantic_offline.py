@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import io
 import socket
+from importlib.util import find_spec
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pytest
-import skimage
-import sklearn
 from PIL import Image
 
 from ap_remote.backends.memory import MemoryRemote
@@ -18,7 +16,13 @@ from ap_remote.organise import apply, propose, undo
 from ap_remote.semantic import SemanticIndex, load_encoder
 from tests.contracts.encoder import EncoderContract
 
-SKIMAGE = Path(skimage.__file__).parent / "data"
+
+def _installed(name):
+    """Return the folder of a package, whose pictures alone are wanted."""
+    return Path(find_spec(name).origin).parent
+
+
+SKIMAGE = _installed("skimage") / "data"
 PHOTOGRAPHS = {
     "astronaut": SKIMAGE / "astronaut.png",
     "brick": SKIMAGE / "brick.png",
@@ -35,9 +39,9 @@ PHOTOGRAPHS = {
     "page": SKIMAGE / "page.png",
     "retina": SKIMAGE / "retina.jpg",
     "rocket": SKIMAGE / "rocket.jpg",
-    "temple": Path(sklearn.__file__).parent / "datasets" / "images" / "china.jpg",
-    "flower": Path(sklearn.__file__).parent / "datasets" / "images" / "flower.jpg",
-    "hopper": Path(mpl.__file__).parent / "mpl-data" / "sample_data" / "grace_hopper.jpg",
+    "temple": _installed("sklearn") / "datasets" / "images" / "china.jpg",
+    "flower": _installed("sklearn") / "datasets" / "images" / "flower.jpg",
+    "hopper": _installed("matplotlib") / "mpl-data" / "sample_data" / "grace_hopper.jpg",
 }
 
 FOUND_FIRST = {

@@ -9,7 +9,6 @@ import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +20,9 @@ from ap_remote.client.ids import ids_of
 from ap_remote.errors import BatchError, ConfigError, IntegrityError, LimitError, NotFoundError, NotInTrashError
 from ap_remote.model import Entry, Kind, NodeId
 from tests.contracts.pictures import SPRING_2023, jpeg
+from tests.lazily import Lazily
+
+pd = Lazily("pandas")
 
 IDS = st.lists(st.text("abcXYZ_-019", min_size=1, max_size=22), max_size=8)
 

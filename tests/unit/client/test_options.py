@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from ap_remote import AmazonPhotos
@@ -14,6 +13,9 @@ from ap_remote.client import RetiredOptionWarning
 from ap_remote.client.options import environment_cookies, opening, rows_at_most
 from ap_remote.errors import AuthenticationError, ConfigError, LimitError, StoreError
 from tests.contracts.pictures import jpeg
+from tests.lazily import Lazily
+
+pd = Lazily("pandas")
 
 CANADA = {"session_id": "CANARY-A", "ubid_acbca": "CANARY-B", "at_acbca": "CANARY-C"}
 

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import fsspec
-import pandas as pd
 import pyarrow.fs
 import pytest
 from fsspec.core import OpenFile
@@ -27,6 +26,7 @@ from ap_remote.errors import (
 )
 from ap_remote.fs import RemoteFileSystem, files, spool
 from ap_remote.model import Entry, Kind
+from tests.lazily import Lazily
 
 # Writers that end otherwise than they should
 
@@ -209,7 +209,7 @@ def test_pandas_cannot_append_by_url(monkeypatch, tmp_path):
     fs = fsspec.filesystem("ap", skip_instance_cache=False)
     fs.pipe_file("/a.csv", b"x\n1\n")
     with pytest.raises(UnsupportedError, match="no appending"):
-        pd.DataFrame({"x": [2]}).to_csv("ap:///a.csv", mode="a")
+        Lazily("pandas").DataFrame({"x": [2]}).to_csv("ap:///a.csv", mode="a")
 
     assert fs.cat_file("/a.csv") == b"x\n1\n"
     fs.close()

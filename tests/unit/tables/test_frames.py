@@ -6,8 +6,6 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -16,7 +14,11 @@ from hypothesis import strategies as st
 from ap_remote import tables
 from ap_remote.backends.memory import MemoryRemote
 from ap_remote.errors import MissingExtraError
+from tests.lazily import Lazily
 from tests.unit.tables.samples import DAY, FILM, FOLDER, PHOTO, TOLD, entries
+
+pd = Lazily("pandas")
+pl = Lazily("polars")
 
 
 @settings(max_examples=20, deadline=None)
