@@ -10,15 +10,16 @@ import typer
 from ap_remote.cli import labels
 from ap_remote.cli.console import ERR, Json, Yes, counting_bar, json_line, line, run, say
 from ap_remote.cli.listing import Spec
-from ap_remote.cli.proposals import show_plan, tell_plan
+from ap_remote.cli.proposals import many, show_plan, tell_plan
 from ap_remote.connect import plans_folder, resolve, semantic_index
 from ap_remote.errors import ConfigError, PlanError
+from ap_remote.model import NodeId
 
 if TYPE_CHECKING:
     from ap_remote.organise import Plan
     from ap_remote.remote.base import Remote
 
-group = typer.Typer(no_args_is_help=True, help="Albums by theme, event, label or taxonomy: plan, look, apply, undo.")
+group = typer.Typer(no_args_is_help=True, help="Albums by theme, event, duplicates and more: plan, look, apply, undo.")
 
 PlanId = Annotated[
     str | None, typer.Argument(metavar="PLAN", help="A plan's id or its first characters; the default is the newest.")
@@ -35,11 +36,16 @@ def plan(
     by: Annotated[
         str,
         typer.Option(
-            help="theme (what pictures show; needs an index), event (when and where), person, place (city), month, "
-            "or taxonomy (classes of your own; needs an index)."
+            help="theme (what pictures show), event (when and where), person, place (city), month, taxonomy (classes "
+            "of your own), duplicates (copies that could go) or burst (frames shot in a row); theme, taxonomy, "
+            "duplicates and burst need `ap index build`."
         ),
     ] = "theme",
-    min_size: Annotated[int, typer.Option(min=2, help="The smallest album worth making.")] = 3,
+    min_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Photographs that make an album; the default is 3, and 1 for duplicates."),
+    ] = None,
+    query: Annotated[str, typer.Option("--filter", help="Amazon's search syntax, to narrow what is organised.")] = "",
     granularity: Annotated[
         str, typer.Option(help="coarse, normal or fine: year, month, day; country, city, city and year; and so on.")
     ] = "normal",
@@ -81,13 +87,17 @@ def plan(
     classes = None if taxonomy is None else organise.load_taxonomy(taxonomy)
 
     async def propose() -> Plan:
-        remote, _ = resolve(spec)
+        remote, where = resolve(spec)
+        if isinstance(where, NodeId):
+            raise ConfigError("name the folder to organise by its path, not by its id")
         async with remote:
             found = await organise.propose(
                 remote,
                 semantic_index(spec),
                 by=way,
                 min_size=min_size,
+                query=query,
+                path=where,
                 granularity=grain,
                 taxonomy=classes,
                 move=move,
@@ -154,9 +164,11 @@ def apply(
 
     file = _file(spec, plan_id)
     chosen = organise.load_plan(file)
+    if not chosen.folders:
+        raise PlanError(f"the plan {chosen.id} has no albums and no folders, so there is nothing to apply")
     if not yes and ERR.is_terminal:
         show_plan(chosen)
-        what = f"Move these {chosen.moves} files" if chosen.moves else f"Make these {len(chosen.folders)} albums"
+        what = f"Move {many(chosen.moves, 'file')}" if chosen.moves else f"Make {many(len(chosen.folders), 'album')}"
         typer.confirm(f"{what}?", abort=True, err=True)
 
     async def make() -> None:
@@ -176,9 +188,9 @@ def apply(
         if json:
             json_line(report)
         else:
-            done = f"{len(report.albums)} albums with {added} photographs"
+            done = f"{many(len(report.albums), 'album')} with {many(added, 'photograph')}"
             if chosen.moves:
-                done = f"{report.moved} files moved" + (f", {done}" if report.albums else "")
+                done = f"{many(report.moved, 'file')} moved" + (f", {done}" if report.albums else "")
             line(f"{done}, {len(report.skipped)} skipped")
             for each in report.skipped:
                 line(f"skipped {each.path}: {each.why}")
@@ -187,11 +199,19 @@ def apply(
 
 
 @group.command()
-def undo(spec: Spec = None, plan_id: PlanId = None, *, json: Json = False) -> None:
+def undo(
+    spec: Spec = None,
+    plan_id: Annotated[
+        str | None,
+        typer.Argument(metavar="PLAN", help="A plan's id or its first characters; the default is the last applied."),
+    ] = None,
+    *,
+    json: Json = False,
+) -> None:
     """Take the albums of an applied plan away again, and move its files back."""
     from ap_remote import organise
 
-    journal = _file(spec, plan_id).with_suffix(_JOURNAL)
+    journal = _last_journal(spec) if plan_id is None else _file(spec, plan_id).with_suffix(_JOURNAL)
     if not journal.exists():
         raise PlanError(f"the plan {journal.name.partition('.')[0]} is not applied, so there is nothing to undo")
 
@@ -203,10 +223,9 @@ def undo(spec: Spec = None, plan_id: PlanId = None, *, json: Json = False) -> No
         if json:
             json_line(report)
         else:
-            line(
-                f"{len(report.removed)} albums taken away"
-                + (f", {report.restored} files moved back" * bool(report.restored))
-            )
+            done = [f"{many(len(report.removed), 'album')} taken away"] * bool(report.removed or not report.restored)
+            done += [f"{many(report.restored, 'file')} moved back"] * bool(report.restored)
+            line(", ".join(done))
             for note in report.notes:
                 line(note)
 
@@ -234,6 +253,14 @@ def _file(spec: str | None, plan_id: str | None) -> Path:
     if plan_id and len(files) > 1:
         raise PlanError(f"several plans begin with {plan_id!r}: {', '.join(file.stem for file in files)}")
     return files[-1]
+
+
+def _last_journal(spec: str | None) -> Path:
+    """Return the journal of the plan that was applied last, whatever was planned since."""
+    journals = sorted(plans_folder(spec).glob(f"*{_JOURNAL}"), key=lambda file: file.stat().st_mtime_ns)
+    if not journals:
+        raise PlanError("no plan is applied, so there is nothing to undo")
+    return journals[-1]
 
 
 def register(app: typer.Typer) -> None:

@@ -13,6 +13,11 @@ NOTHING: Final = "no albums: there is nothing to apply"
 _SAMPLES: Final = 3
 
 
+def many(count: int, noun: str) -> str:
+    """Return a number and its noun: ``1 album``, ``2 albums``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def show_plan(found: Plan, samples: int | None = _SAMPLES) -> None:
     """Print the albums and folders of a plan with some of their members, or with all."""
     for folder in found.folders:
@@ -22,7 +27,9 @@ def show_plan(found: Plan, samples: int | None = _SAMPLES) -> None:
             line(f"    {member.path}  {member.reason}")
         if samples is not None and len(folder.members) > samples:
             line(f"    … and {len(folder.members) - samples} more")
-    line(f"{len(found.unassigned)} photographs fit nowhere")
+    line(f"{many(len(found.unassigned), 'photograph')} stay as they are")
+    if "note" in found.parameters:
+        line(str(found.parameters["note"]))
 
 
 def tell_plan(made: Plan, spec: str | None, *, json: bool) -> None:

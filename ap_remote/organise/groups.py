@@ -32,6 +32,8 @@ class Grouping(NamedTuple):
 
     groups: list[Group]
     unassigned: list[Unassigned]
+    note: str = ""
+    """What is to be said of the whole, e.g. what could not be looked at."""
 
 
 def unassigned(entry: Entry, why: str) -> Unassigned:

@@ -27,9 +27,10 @@ MARK: Final = "ap_remote plan {plan} folder {number}"
 
 _MARK: Final = re.compile(r"ap_remote plan ([0-9a-f]{16}) folder (\d+)(?: by ([a-z]+))?")
 
-By = Literal["theme", "event", "person", "place", "month", "label", "taxonomy"]
+By = Literal["theme", "event", "person", "place", "month", "label", "taxonomy", "duplicates", "burst"]
 """How photographs are brought together: by what they show, by when and where they were taken, by who is on them, by the
-city, by the month, by the class that a classifier gives them, or by the classes of a person's own taxonomy."""
+city, by the month, by the class that a classifier gives them, by the classes of a person's own taxonomy, as copies of
+others, which could go, or as frames of a burst."""
 
 
 class PlanMember(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ap_remote.errors import ConfigError
+from ap_remote.errors import ConfigError, EncoderError, MissingExtraError, StoreError
 from ap_remote.model import Status
+from ap_remote.organise.drift import Looks
 from ap_remote.organise.events import find_events
 from ap_remote.organise.facets import Granularity, find_months, find_people, find_places
 from ap_remote.organise.groups import Grouping, unassigned
@@ -32,6 +34,9 @@ _THEMES: Final[dict[Granularity, float]] = {"coarse": -0.25, "normal": 0.0, "fin
 """How far the likeness that is asked goes from what is usual towards sameness."""
 
 
+_MIN_SIZE: Final = 3
+
+
 class _Way(NamedTuple):
     by: By
     min_size: int
@@ -46,7 +51,7 @@ async def propose(
     index: SemanticIndex | None = None,
     *,
     by: By = "theme",
-    min_size: int = 3,
+    min_size: int | None = None,
     query: str = "",
     path: str = "",
     similarity: float | None = None,
@@ -68,10 +73,11 @@ async def propose(
 
     Args:
         remote: whose photographs.
-        index: their vectors; needed for themes.
+        index: their vectors; needed for themes, a taxonomy, duplicates and bursts. Events are told apart by looks as
+            well where it is built.
         by: ``theme`` (what they show), ``event`` (when and where they were taken), ``person``, ``place``, ``month``,
-            ``label`` or ``taxonomy``.
-        min_size: photographs that make an album.
+            ``label``, ``taxonomy``, ``duplicates`` (copies that could go, in one album) or ``burst`` (one for each).
+        min_size: photographs that make an album; by default three, and one of what could go.
         query: only photographs that this search finds, in Amazon's syntax.
         path: only photographs below this folder.
         similarity: for themes, the cosine from which two photographs are alike; by default the library tells.
@@ -93,6 +99,8 @@ async def propose(
         InvalidNameError: *move* is no path that a folder can have.
         PlanError: a journal among *plans* cannot be read.
     """
+    if min_size is None:
+        min_size = 1 if by == "duplicates" else _MIN_SIZE
     if min_size < 1:
         message = f"an album needs at least one photograph, not {min_size}"
         raise ConfigError(message)
@@ -115,6 +123,7 @@ async def propose(
         "granularity": granularity if granularity != "normal" else None,
         "max_folders": max_folders,
         "similarity": similarity,
+        "note": grouping.note or None,
     }
     parameters: dict[str, str | int | float] = {"min_size": min_size}
     parameters |= {name: value for name, value in told.items() if value is not None}
@@ -138,25 +147,44 @@ async def _grouped(
     labeller: Labeller | None,
     progress: Callable[[int, int | None], None] | None,
 ) -> Grouping:
-    entries, size, granularity = list(photographs.values()), way.min_size, way.granularity
+    size, granularity = way.min_size, way.granularity
     match way.by:
         case "event":
-            return await asyncio.to_thread(find_events, entries, min_size=size, scale=_EVENTS[granularity])
-        case "month":
-            return await asyncio.to_thread(find_months, entries, min_size=size, granularity=granularity)
-        case "place":
-            return await asyncio.to_thread(find_places, entries, min_size=size, granularity=granularity)
+            return await _events(photographs, index, way)
+        case "month" | "place":
+            find = find_months if way.by == "month" else find_places
+            entries = list(photographs.values())
+            return await asyncio.to_thread(find, entries, min_size=size, granularity=granularity)
         case "person":
             return await find_people(
                 remote, photographs, min_size=size, query=way.query, granularity=granularity, progress=progress
             )
         case "label":
             return await _labels(remote, photographs, labeller, min_size=size, progress=progress)
-        case "theme" | "taxonomy":
-            if index is None:
-                raise ConfigError(f"organising by {way.by} needs the semantic index")
-            themes = way.by == "theme"
-            return await (_themes(photographs, index, way) if themes else _classes(remote, photographs, index, way))
+        case "theme" | "taxonomy" | "duplicates" | "burst":
+            return await _seen(remote, photographs, index, way)
+
+
+async def _seen(remote: Remote, photographs: dict[str, Entry], index: SemanticIndex | None, way: _Way) -> Grouping:
+    """Group by what an index tells."""
+    if index is None:
+        raise ConfigError(f"organising by {way.by} needs the semantic index")
+    if way.by == "theme":
+        return await _themes(photographs, index, way)
+    if way.by == "taxonomy":
+        return await _classes(remote, photographs, index, way)
+    return await _copies(remote, photographs, index, way)
+
+
+async def _events(photographs: dict[str, Entry], index: SemanticIndex | None, way: _Way) -> Grouping:
+    """Group by time and place, and by looks where an index is built; events are found without."""
+    looks = None
+    if index is not None:
+        with suppress(StoreError, EncoderError, MissingExtraError):
+            looks = await asyncio.to_thread(Looks, await index.table())
+    return await asyncio.to_thread(
+        find_events, list(photographs.values()), min_size=way.min_size, scale=_EVENTS[way.granularity], looks=looks
+    )
 
 
 async def _labels(
@@ -207,7 +235,16 @@ def _largest(grouping: Grouping, most: int | None) -> Grouping:
         rest = [member.entry for member in group.members if member.entry.id not in inside]
         left_out += [unassigned(entry, why) for entry in rest]
         inside.update(entry.id for entry in rest)
-    return Grouping([group for number, group in enumerate(grouping.groups) if number in kept], left_out)
+    return Grouping([group for number, group in enumerate(grouping.groups) if number in kept], left_out, grouping.note)
+
+
+async def _copies(remote: Remote, photographs: dict[str, Entry], index: SemanticIndex, way: _Way) -> Grouping:
+    from ap_remote.organise.copies import ALBUMS, find_bursts, find_duplicates
+
+    bursts = way.by == "burst"
+    found = await index.duplicates(remote, query=way.query, kinds=("burst",) if bursts else tuple(ALBUMS))
+    find = find_bursts if bursts else find_duplicates
+    return await asyncio.to_thread(find, photographs, found, min_size=way.min_size)
 
 
 async def _themes(photographs: dict[str, Entry], index: SemanticIndex, way: _Way) -> Grouping:

@@ -98,13 +98,15 @@ def into_albums(grouping: Grouping, albums: Sequence[Album]) -> tuple[list[PlanF
 def into_folders(grouping: Grouping, base: str, past: Past) -> tuple[list[PlanFolder], list[Unassigned]]:
     """Turn groups into folders below *base* that files would be moved to; a file goes to one, the best.
 
-    A file that an earlier plan moved, and somebody moved on, stays where it is.
+    A file that an earlier plan moved, and somebody moved on, stays where it is. A group that is the same as what
+    earlier plans moved to a folder (Jaccard) keeps that folder, whatever the group is called by now.
     """
     left_out = list(grouping.unassigned)
     best = _best(grouping.groups)
+    known = _known_folders(grouping, best, base, past)
     folders = []
     for number, group in enumerate(grouping.groups):
-        path = paths.join(base, group.above, album_name(group.name, "Folder"))
+        path = known.get(number) or paths.join(base, group.above, album_name(group.name, "Folder"))
         fresh: list[Member] = []
         names: set[str] = set()
         for member in group.members:
@@ -122,6 +124,42 @@ def into_folders(grouping: Grouping, base: str, past: Past) -> tuple[list[PlanFo
         if fresh:
             folders.append(_folder(group, fresh, path=path))
     return folders, left_out
+
+
+def _known_folders(grouping: Grouping, best: dict[str, int], base: str, past: Past) -> dict[int, str]:
+    """Return the folder that a group has already, by its number: one for one, the likest first."""
+    moved: dict[str, set[str]] = {}
+    written: dict[str, str] = {}
+    here = {member.entry.id: member.entry.path for group in grouping.groups for member in group.members}
+    for id_, path in (here | {each.id: each.path for each in grouping.unassigned}).items():
+        folder = paths.split(path)[0]
+        if id_ in past.moved and same_path(path, past.moved[id_]) and _within(folder, base):
+            moved.setdefault(paths.fold(folder), set()).add(id_)
+            written[paths.fold(folder)] = folder
+    pairs = []
+    for number, group in enumerate(grouping.groups):
+        ids = {member.entry.id for member in group.members if best[member.entry.id] == number}
+        above = paths.fold(paths.join(base, group.above))
+        for folder in {paths.fold(paths.split(here[id_])[0]) for id_ in ids} & moved.keys():
+            jaccard = len(ids & moved[folder]) / len(ids | moved[folder])
+            if jaccard >= SAME and paths.split(folder)[0] == above:
+                pairs.append((-jaccard, number, folder))
+    found: dict[int, str] = {}
+    for _, number, folder in sorted(pairs):
+        if number not in found and written[folder] not in found.values():
+            found[number] = written[folder]
+    taken = {paths.fold(path) for path in found.values()}
+    wanted = {
+        number: paths.fold(paths.join(base, group.above, album_name(group.name, "Folder")))
+        for number, group in enumerate(grouping.groups)
+    }
+    # Where another group is called as a known folder is, two groups would share it: then each goes by its name.
+    clash = {path for number, path in wanted.items() if number not in found and path in taken}
+    return {number: path for number, path in found.items() if paths.fold(path) not in clash}
+
+
+def _within(folder: str, base: str) -> bool:
+    return not base or same_path(folder, base) or paths.fold(folder).startswith(paths.fold(f"{base}/"))
 
 
 def _best(groups: Sequence[Group]) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """Themes: photographs brought together by what they show.
 
-Neighbours come from FAISS; two photographs are joined where each is among the other's nearest and they are nearer than
-the library's photographs usually are. What hangs together so is divided by average linkage, because chains of
-neighbours would tie everything to everything. Small and loose groups are left unassigned.
+Two photographs are joined where each is among the other's nearest and they are nearer than the library's photographs
+usually are. What hangs together so is divided by average linkage, because chains of neighbours would tie everything to
+everything. Small and loose groups are left unassigned.
 
 Screenshots and documents are taken out first: they are alike in what matters least, and would be most of the themes.
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ap_remote.organise import neighbours
 from ap_remote.organise.clock import local_time
 from ap_remote.organise.events import span
 from ap_remote.organise.groups import Group, Grouping, Member, unassigned
@@ -40,8 +41,6 @@ TIGHTEST: Final = 0.9
 LINKED: Final = 4000
 """Vectors that average linkage can take at once: it needs their distances by pairs."""
 
-LARGE: Final = 30_000
-"""Vectors from which on neighbours are looked for in parts of the space only: all pairs would take minutes."""
 PAPERS: Final = frozenset({"Pages and documents", "Letters", "Menus", "Receipts", "Screenshots"})
 """Names whose photographs are taken out before themes are looked for."""
 PAPERS_NAME: Final = "Screenshots and documents"
@@ -55,7 +54,6 @@ LEAST_LIFT: Final = 3.5
 
 _PAIRS: Final = 20_000
 _CHUNK: Final = 8192
-_PROBES: Final = 8
 _LEAST_SPREAD: Final = 0.01
 _SURE: Final = 0.6
 """A second name is used, where the first is taken, if it fits at least so well beside it."""
@@ -196,26 +194,10 @@ def _components(vectors: NDArray[np.float32], alike: float) -> list[NDArray[np.i
     """Return what hangs together in the graph of mutual neighbours."""
     import numpy as np
 
-    faiss, sparse = need("faiss"), need("scipy.sparse")
     count = len(vectors)
-    k = min(NEIGHBOURS + 1, count)
-    vectors = np.ascontiguousarray(vectors)
-    if count < LARGE:
-        index = faiss.IndexFlatIP(vectors.shape[1])
-    else:
-        cells = int(2 * count**0.5)
-        index = faiss.IndexIVFFlat(
-            faiss.IndexFlatIP(vectors.shape[1]), vectors.shape[1], cells, faiss.METRIC_INNER_PRODUCT
-        )
-        index.cp.niter, index.cp.max_points_per_centroid, index.nprobe = 5, 39, min(_PROBES, cells)
-        index.train(vectors)
-    index.add(vectors)
-    scores, found = index.search(vectors, k)
-    sources = np.repeat(np.arange(count), k)
-    kept = (found.ravel() >= 0) & (scores.ravel() >= alike) & (found.ravel() != sources)
-    edges = sparse.csr_matrix(
-        (np.ones(int(kept.sum()), dtype=np.int8), (sources[kept], found.ravel()[kept])), shape=(count, count)
-    )
+    left, right = neighbours.pairs(vectors, NEIGHBOURS, alike)
+    ones = np.ones(len(left), dtype=np.int8)
+    edges = need("scipy.sparse").csr_matrix((ones, (left, right)), shape=(count, count))
     mutual = edges.minimum(edges.T)
     number, labels = need("scipy.sparse.csgraph").connected_components(mutual, directed=False)
     order = np.argsort(labels, kind="stable")

@@ -27,7 +27,7 @@ from ap_remote.organise.whereabouts import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from ap_remote.model import Entry
 
@@ -38,6 +38,10 @@ HOME_DAYS: Final = 10
 HOME_WEEKS: Final = 6
 HOME_MONTHS: Final = 2
 HOME_SPAN: Final = timedelta(days=45)
+HOME_SEASON: Final = timedelta(weeks=13)
+"""The weeks that make a home lie within it, or else are at least :data:`HOME_SHARE` of all weeks with photographs: the
+town of three holidays in as many summers is no home (own choice; tests/quality/events.py measures it)."""
+HOME_SHARE: Final = 0.25
 AWAY: Final = RADIUS + 10.0
 """Kilometres from the middle of a home from which on one is away."""
 HOP: Final = 800.0
@@ -46,6 +50,8 @@ PAUSE: Final = timedelta(days=5)
 """A longer pause ends a trip (own choice within the 2 to 15 days that are usual)."""
 MERGED: Final = timedelta(days=2)
 """A shorter stay at home between two trips to the same place does not end the trip."""
+EDGE: Final = timedelta(hours=20)
+"""So long before and after a trip photographs without a place may be its own: a camera may show the hour of home."""
 TRIP_DAYS: Final = (2, 30)
 TRIP_SIZE: Final = 20
 _MOST: Final = 0.6
@@ -68,6 +74,7 @@ def find_homes(dated: Sequence[Dated]) -> Homes:
     """Return the places where somebody took photographs for weeks."""
     middles: list[Position] = []
     country: str | None = None
+    everywhere = len({evening(when).isocalendar()[:2] for when, _ in dated})
     for cluster in clusters([position(entry) for _, entry in dated]):
         days = {evening(dated[number][0]) for number in cluster.members}
         weeks = {day.isocalendar()[:2] for day in days}
@@ -75,6 +82,8 @@ def find_homes(dated: Sequence[Dated]) -> Homes:
         if len(days) < HOME_DAYS or len(weeks) < HOME_WEEKS or len(months) < HOME_MONTHS:
             continue
         if max(days) - min(days) < HOME_SPAN:
+            continue
+        if len(weeks) < HOME_SHARE * everywhere and not _lived(days):
             continue
         if not middles:
             countries = Counter(country_of(dated[number][1]) for number in cluster.members)
@@ -86,7 +95,8 @@ def find_homes(dated: Sequence[Dated]) -> Homes:
 def find_trips(dated: Sequence[Dated], homes: Homes, *, scale: float = 1.0) -> list[list[Dated]]:
     """Return the trips among photographs that are in the order of time.
 
-    A photograph without a place belongs to the trip around it. A stay at home, or a hop of more than :data:`HOP`
+    A photograph without a place belongs to the trip around it, or to one that begins or ends within :data:`EDGE` and is
+    nearer in time than home. A stay at home, or a hop of more than :data:`HOP`
     kilometres, ends a trip; without a home there are none.
 
     Args:
@@ -99,6 +109,7 @@ def find_trips(dated: Sequence[Dated], homes: Homes, *, scale: float = 1.0) -> l
     runs: list[list[Dated]] = [[]]
     waiting: list[Dated] = []
     known: dict[Position, bool] = {}
+    before: Dated | None = None
     for each in dated:
         here = position(each[1])
         if here is None:
@@ -110,13 +121,20 @@ def find_trips(dated: Sequence[Dated], homes: Homes, *, scale: float = 1.0) -> l
         run = runs[-1]
         if not known[rounded]:
             if run:
+                run += _edge(waiting, run[-1], each)
                 runs.append([])
         elif run and not _breaks(run[-1], each, scale):
-            run += [one for one in waiting if one[0] >= run[-1][0]]
-            run.append(each)
+            run += [*waiting, each]
         else:
-            runs.append([each])
+            if run:
+                own = _edge(waiting, run[-1], each)
+                run += own
+                waiting = waiting[len(own) :]
+            runs.append([*_edge(waiting, each, before), each])
+        before = each
         waiting = []
+    if runs[-1]:
+        runs[-1] += _edge(waiting, runs[-1][-1], None)
     return [run for run in _merged([run for run in runs if run]) if _is_trip(run)]
 
 
@@ -140,6 +158,21 @@ def _breaks(earlier: Dated, later: Dated, scale: float) -> bool:
         return True
     one, other = position(earlier[1]), position(later[1])
     return one is not None and other is not None and distance(one, other) > HOP
+
+
+def _edge(waiting: Sequence[Dated], own: Dated, other: Dated | None) -> list[Dated]:
+    """Return the photographs that are near to one in time, and nearer than to another, which is on its other side."""
+    return [
+        each
+        for each in waiting
+        if abs(each[0] - own[0]) <= EDGE and (other is None or abs(each[0] - own[0]) < abs(each[0] - other[0]))
+    ]
+
+
+def _lived(days: set[date]) -> bool:
+    """Whether enough weeks of these days lie within a season."""
+    mondays = sorted({day - timedelta(days=day.weekday()) for day in days})
+    return any(last - first <= HOME_SEASON for first, last in zip(mondays, mondays[HOME_WEEKS - 1 :], strict=False))
 
 
 def _merged(runs: list[list[Dated]]) -> list[list[Dated]]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import get_args
 
+import msgspec
 import numpy as np
 import pytest
 
 from ap_remote.errors import PlanError, UnsupportedError
 from ap_remote.organise import propose
 from ap_remote.organise.atlas import draw, layout
-from ap_remote.organise.plan import PlanFolder, PlanMember, Unassigned, make_plan
+from ap_remote.organise.plan import By, PlanFolder, PlanMember, Unassigned, make_plan
 from ap_remote.organise.preview import LARGEST, atlas_of, contact_sheets, render, save_page, shown
 from ap_remote.semantic import SemanticIndex
 from ap_remote.semantic.library import VectorTable
@@ -166,3 +168,11 @@ def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path):
         save_page("x", tmp_path / "file" / "page.html")
     save_page("x", tmp_path / "page.html")
     assert (tmp_path / "page.html").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("by", get_args(By))
+def test_every_way_of_organising_has_a_page(by):
+    made = msgspec.structs.replace(plan(1, 2), by=by, parameters={"note": f"told {HOSTILE}"})
+    text = render(made)
+    assert "told " in text
+    assert "<script" not in text

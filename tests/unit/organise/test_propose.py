@@ -5,7 +5,7 @@ import pytest
 
 from ap_remote.errors import ConfigError, QuerySyntaxError, StoreError
 from ap_remote.model import Entry, Kind
-from ap_remote.organise import apply, propose, themes, undo
+from ap_remote.organise import apply, neighbours, propose, themes, undo
 from ap_remote.organise.vocabulary import ALBUM_NAMES
 from ap_remote.semantic import SemanticIndex
 from ap_remote.semantic.library import VectorTable
@@ -170,7 +170,7 @@ def test_one_photograph_is_a_group_of_one():
 
 
 def test_a_large_library_s_neighbours_are_found_in_parts_of_the_space(monkeypatch):
-    monkeypatch.setattr(themes, "LARGE", 100)
+    monkeypatch.setattr(neighbours, "LARGE", 100)
     vectors = planted(30, 60)
     found = [group.tolist() for group in themes.clusters(vectors, themes.usual_likeness(vectors))]
     assert all(len({member // 60 for member in group}) == 1 for group in found)
