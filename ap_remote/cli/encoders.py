@@ -29,9 +29,9 @@ Compiled = Annotated[
 ]
 
 
-def announce(encoder: AnyEncoder) -> None:
-    """Tell which encoder computes where, before it takes hours."""
-    say(f"encoder {encoder.spec} on {encoder.device}")
+def announce(encoder: AnyEncoder, cluster: str | None = None) -> None:
+    """Tell which encoder computes where, here or in a cluster's workers, before it takes hours."""
+    say(f"encoder {encoder.spec} on {f'the cluster at {cluster}' if cluster else encoder.device}")
 
 
 def encoders(*, json: Json = False) -> None:

@@ -241,13 +241,11 @@ EXAMPLES: Final[dict[str, str]] = {
         ap organise plan home: --by theme --min-size 10
         ap organise plan home: --by taxonomy --taxonomy classes.yaml
         ap organise plan home: --by event --preview plan.html
+        ap organise plan home: --by duplicates
     """,
     "organise show": """
         ap organise show home:
         ap organise show home: --html plan.html
-    """,
-    "organise list": """
-        ap organise list home:
     """,
     "organise apply": """
         ap organise show home:

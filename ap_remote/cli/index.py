@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ap_remote.cli import building, find
+from ap_remote.cli import building, clusters, find
+from ap_remote.cli.clusters import Dask
 from ap_remote.cli.completion import local_paths, remote_paths
 from ap_remote.cli.console import Json, is_quiet, json_line, line, run, say
 from ap_remote.cli.encoders import Compiled, Device, Encoder, announce, encoders
@@ -37,18 +38,22 @@ def build(
         ),
     ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Try again whatever failed before.")] = False,
+    dask: Dask = None,
     json: Json = False,
 ) -> None:
     """Embed the photographs that are new since the last build, and videos by their posters."""
 
     async def make() -> None:
         remote, _ = resolve(spec)
-        index = semantic_index(spec, encoder=encoder, device=device, compiled=compiled)
+        # With a cluster the device is the workers': this machine only needs to know the encoder.
+        here = device if dask is None else "cpu"
+        cluster = None if dask is None else clusters.cluster(dask, spec, device=device, compiled=compiled)
+        index = semantic_index(spec, encoder=encoder, device=here, compiled=compiled)
         async with remote:
-            announce(await index.encoder())
+            announce(await index.encoder(), dask)
             building.keep_wishes(index.folder, frames=frames, switch_at=switch_at)
             with building.watched() as progress:
-                report = await index.build(remote, progress=progress, retry=retry)
+                report = await index.build(remote, progress=progress, retry=retry, cluster=cluster)
         if json:
             json_line(report)
         else:

@@ -1,51 +1,46 @@
 """The run of a build: list, leave out what is there, fetch, decode, encode, store.
 
-Fetching is asynchronous and bounded, decoding runs in threads, encoding in one thread of its own, so that the network,
-the decoder and the model work at the same time; bounded queues between them keep memory flat and hold the faster ones
-back. Vectors reach the disk every :data:`FLUSH_ROWS` pictures or :data:`FLUSH_SECONDS`, and when a build is broken off:
-the next one goes on from there.
+The stages in between are those of :mod:`ap_remote.semantic.pipeline`, in this process, or in the workers of a dask
+cluster (:mod:`ap_remote.semantic.distributed`). Vectors reach the disk every :data:`FLUSH_ROWS` pictures or
+:data:`FLUSH_SECONDS`, and when a build is broken off: the next one goes on from there.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
+import msgspec
 import numpy as np
 
 from ap_remote.model import Status
 from ap_remote.semantic import compaction, wishes
-from ap_remote.semantic.encoder import Encoded, SupportsBatch, SupportsLabels, SupportsPreparation
 from ap_remote.semantic.frames import need_video
-from ap_remote.semantic.planning import Item, Plan, failure
-from ap_remote.semantic.results import BuildReport, ItemFailure, Label
-from ap_remote.semantic.shards import Record
-from ap_remote.semantic.sources import Ready, Source, Sources
+from ap_remote.semantic.pipeline import DECODERS, FETCHERS, Pipeline, Pools
+from ap_remote.semantic.planning import Plan, failure
+from ap_remote.semantic.results import BuildReport, ItemFailure
 from ap_remote.semantic.stages import Crew, Stages, SupportsStages
-from ap_remote.semantic.thumbnails import UnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from numpy.typing import NDArray
 
     from ap_remote.remote.base import Remote
+    from ap_remote.semantic.distributed import Cluster, Workers
     from ap_remote.semantic.encoder import Encoder
+    from ap_remote.semantic.planning import Item
+    from ap_remote.semantic.shards import Record
     from ap_remote.semantic.store import EmbeddingStore
+    from ap_remote.semantic.thumbnails import UnreadableError
 
-BATCH: Final = 16
-"""Pictures in one pass of a model that names no number; more is no faster on a processor and waits longer."""
-
-FETCHERS: Final = 8
-DECODERS: Final = min(16, os.cpu_count() or 1)
 FLUSH_ROWS: Final = 1024
 FLUSH_SECONDS: Final = 20.0
-LABELS: Final = 5
 DEAD_ROWS: Final = 1024
 """Dead rows below which a build does not compact: they are small, and what was trashed may come back."""
 
@@ -58,10 +53,14 @@ class Build:
         remote: Remote,
         store: EmbeddingStore,
         encoder: Encoder,
+        *,
         progress: Callable[[int, int], None] | None,
         now: Callable[[], datetime],
+        cluster: Cluster | None = None,
     ) -> None:
         """Keep what the stages share."""
+        self._cluster = cluster
+        self._device = encoder.device
         self._remote = remote
         self._store = store
         self._encoder = encoder
@@ -88,8 +87,28 @@ class Build:
     async def run(self, *, query: str, limit: int | None, retry: bool) -> BuildReport:
         """Run all stages and report."""
         began = perf_counter()
-        if self._wishes.frames:
-            need_video()
+        if self._cluster is None:
+            if self._wishes.frames:
+                need_video()
+            return await self._run(self._here, began, query=query, limit=limit, retry=retry)
+        from ap_remote.semantic import distributed, partitions
+
+        cache, frames = self._store.folder / "encoders", self._wishes.frames
+        place = self._store.place
+        async with distributed.workers(self._cluster, self._encoder, place=place, cache=cache, frames=frames) as crew:
+            self._stages = Stages(partitions.crews(crew.places, crew.processes))
+            self._device = crew.device
+            return await self._run(partial(self._there, crew), began, query=query, limit=limit, retry=retry)
+
+    async def _run(
+        self,
+        work_on: Callable[[list[Item]], Awaitable[None]],
+        began: float,
+        *,
+        query: str,
+        limit: int | None,
+        retry: bool,
+    ) -> BuildReport:
         if isinstance(self._progress, SupportsStages):
             self._progress.watch(self._stages)
         plan = await self._list(query, retry=retry)
@@ -101,10 +120,7 @@ class Build:
         self._total = plan.total - later
         self._advance(self._total - len(work))
         if work:
-            with self._stages.timed("load"):
-                await asyncio.to_thread(self._encoder.load)
-            self._stages.begin()
-            await self._pipeline(work)
+            await work_on(work)
             self._stages.end()
         removed = await asyncio.to_thread(self._finish, complete=not query and not left)
         limiting = self._stages.limit()
@@ -116,7 +132,7 @@ class Build:
             failed=tuple(sorted(self._failed, key=lambda each: each.path)),
             seconds=perf_counter() - began,
             images_per_second=self._encoded / self._stages.wall if work else 0.0,
-            device=self._encoder.device,
+            device=self._device,
             encoder=self._encoder.spec,
             fingerprint=self._encoder.fingerprint,
             stages={stage: round(seconds, 6) for stage, seconds in self._stages.seconds.items()},
@@ -143,81 +159,50 @@ class Build:
     def _plan(self, *, retry: bool) -> Plan:
         return Plan(self._store, self._encoder, frames=self._wishes.frames, retry=retry, now=self._now())
 
-    async def _pipeline(self, work: list[Item]) -> None:
-        fetched: asyncio.Queue[Source | None] = asyncio.Queue(maxsize=DECODERS)
-        size = self._encoder.batch if isinstance(self._encoder, SupportsBatch) else BATCH
-        ready: asyncio.Queue[Ready | None] = asyncio.Queue(maxsize=2 * size)
-        todo = iter(work)
-        decoders = ThreadPoolExecutor(max_workers=DECODERS, thread_name_prefix="ap-decode")
-        model = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ap-encode")
-        sources = Sources(self._remote, self._encoder, self._stages, count=self._wishes.frames, threads=decoders)
+    async def _here(self, work: list[Item]) -> None:
+        """Run the stages in this process."""
+        with self._stages.timed("load"):
+            await asyncio.to_thread(self._encoder.load)
+        self._stages.begin()
+        pools = Pools()
+        pipeline = Pipeline(self._remote, self._encoder, self._stages, frames=self._wishes.frames, pools=pools)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                fetching = [tasks.create_task(_fetch_all(todo, sources, fetched)) for _ in range(FETCHERS)]
-                decoding = [tasks.create_task(self._decode_all(sources, fetched, ready)) for _ in range(DECODERS)]
-                tasks.create_task(self._encode_all(ready, model, size))
-                await asyncio.wait(fetching)
-                for _ in decoding:
-                    await fetched.put(None)
-                await asyncio.wait(decoding)
-                await ready.put(None)
-        except BaseExceptionGroup as group:
-            raise _first(group) from None
+            await pipeline.run(work, self)
         finally:
-            decoders.shutdown(wait=False, cancel_futures=True)
             # Whoever stops the build may do so at every await; what was encoded is kept all the same.
             with anyio.CancelScope(shield=True):
-                await asyncio.to_thread(model.shutdown, wait=True, cancel_futures=True)
+                await asyncio.to_thread(pools.close)
                 await self._flush()
 
-    async def _decode_all(
-        self, sources: Sources, fetched: asyncio.Queue[Source | None], ready: asyncio.Queue[Ready | None]
-    ) -> None:
-        while (source := await fetched.get()) is not None:
-            seen = source.item.first
+    async def _there(self, crew: Workers, work: list[Item]) -> None:
+        """Have the stages run by a cluster's workers, and commit what they made in the order of the plan."""
+        from ap_remote.semantic import partitions
 
-            async def put(picture: Ready) -> None:
-                nonlocal seen
-                seen += 1
-                await ready.put(picture)
-
-            try:
-                await sources.decode(source, put)
-            except UnreadableError as exc:
-                await self._fail(source, exc, seen=seen)
-
-    async def _encode_all(self, ready: asyncio.Queue[Ready | None], model: ThreadPoolExecutor, size: int) -> None:
-        loop = asyncio.get_running_loop()
-        ended = False
-        while not ended:
-            batch: list[Ready] = []
-            while len(batch) < size:
-                item = await ready.get()
-                if item is None:
-                    ended = True
-                    break
-                batch.append(item)
-            if batch:
-                encoded = await loop.run_in_executor(model, self._encode, [each.picture for each in batch])
-                self._vectors.append(encoded.vectors)
-                self._records += [
-                    Record(item.md5, labels, item.measures, item.frame, item.moment)
-                    for item, labels in zip(batch, encoded.labels, strict=True)
-                ]
-                whole = sum(each.ends for each in batch)
+        pieces = partitions.cut(work, build=crew.build, places=crew.places, now=self._now(), size=crew.size)
+        with self._stages.timed("load"):
+            await crew.load()
+        self._stages.begin()
+        async with aclosing(crew.run(pieces)) as made:
+            async for piece, outcome in made:
+                for stage, seconds in outcome.seconds.items():
+                    self._stages.add(stage, seconds, outcome.counts[stage])
+                shard = await asyncio.to_thread(self._store.commit, self._encoder.fingerprint, piece.name)
+                failed = {each.md5: each.failure for each in shard.failed}
+                whole = len(piece.items) - len(failed)
                 self._encoded += whole
                 self._advance(whole)
-            if len(self._records) >= FLUSH_ROWS or perf_counter() - self._flushed >= FLUSH_SECONDS:
-                await self._flush()
+                for item in piece.items:
+                    if item.md5 in failed:
+                        self._report(item, failed[item.md5])
 
-    def _encode(self, pictures: list[Any]) -> Encoded:
-        with self._stages.timed("encode", len(pictures)):
-            if isinstance(self._encoder, SupportsPreparation):
-                return self._encoder.encode_prepared(pictures, top=LABELS)
-            labels: list[tuple[Label, ...]] = [()] * len(pictures)
-            if isinstance(self._encoder, SupportsLabels):
-                labels = self._encoder.labels(pictures, top=LABELS)
-            return Encoded(self._encoder.encode_images(pictures), labels)
+    async def keep(self, vectors: NDArray[np.float32], records: list[Record], *, whole: int) -> None:
+        """Take a batch; see :class:`~ap_remote.semantic.pipeline.Sink`."""
+        self._vectors.append(vectors)
+        self._records += records
+        self._encoded += whole
+        self._advance(whole)
+        if len(self._records) >= FLUSH_ROWS or perf_counter() - self._flushed >= FLUSH_SECONDS:
+            await self._flush()
 
     async def _flush(self) -> None:
         vectors, records = self._vectors, self._records
@@ -227,19 +212,17 @@ class Build:
                 one = self._encoder.fingerprint
                 await asyncio.to_thread(lambda: self._store.append(one, np.concatenate(vectors), records))
 
-    async def _fail(self, source: Source, exc: UnreadableError, *, seen: int) -> None:
+    async def fail(self, item: Item, exc: UnreadableError, *, seen: int) -> None:
         """Keep why a content has no vector, or a film only its first *seen* ones."""
-        item = source.item
-        reason = f"{exc}; it is found by its first picture only" if seen else str(exc)
-        kept = failure(item, reason=reason, status=exc.status, now=self._now())
+        kept = failure(item, exc, seen=seen, now=self._now())
         if seen:
             self._partial.append((item.md5, kept))
         else:
             await asyncio.to_thread(self._store.fail, self._encoder.fingerprint, item.md5, kept)
-        self._failed += [
-            ItemFailure(path=each.path, reason=reason, status=kept.status, tries=kept.tries, again=kept.again)
-            for each in item.entries
-        ]
+        self._report(item, kept)
+
+    def _report(self, item: Item, kept: ItemFailure) -> None:
+        self._failed += [msgspec.structs.replace(kept, path=each.path) for each in item.entries]
         self._advance(1)
 
     def _finish(self, *, complete: bool) -> int:
@@ -274,6 +257,7 @@ async def build(
     retry: bool = False,
     progress: Callable[[int, int], None] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    cluster: Cluster | None = None,
 ) -> BuildReport:
     """Bring the vectors of *remote*'s photographs and films up to date.
 
@@ -290,25 +274,15 @@ async def build(
         progress: gets photographs done and in all; called on the event loop. One that
             :class:`~ap_remote.semantic.stages.SupportsStages` gets the stages as well.
         now: tells the time, by which what was transient is tried again.
+        cluster: whose workers fetch, decode and encode; by default this process does.
 
     Raises:
         QuerySyntaxError: in *query*.
         EncoderError: the weights are missing or do not fit.
-        MissingExtraError: pictures of films are wanted, and what reads them is not installed.
-        UnavailableError: the service stopped answering; what was done is kept.
+        MissingExtraError: pictures of films are wanted, and what reads them is not installed; or dask is not.
+        ConfigError: a worker of the cluster cannot take part.
+        UnavailableError: the service stopped answering, or the cluster did; what was done is kept.
         StoreError: the disk is full or cannot be written; what was stored before is kept.
     """
-    return await Build(remote, store, encoder, progress, now).run(query=query, limit=limit, retry=retry)
-
-
-async def _fetch_all(todo: Iterator[Item], sources: Sources, fetched: asyncio.Queue[Source | None]) -> None:
-    for item in todo:
-        await fetched.put(await sources.fetch(item))
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first error of a group that is none: the cause, where tasks were cancelled after it."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    run = Build(remote, store, encoder, progress=progress, now=now, cluster=cluster).run
+    return await run(query=query, limit=limit, retry=retry)

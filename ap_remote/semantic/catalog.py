@@ -116,14 +116,13 @@ class Catalog(Rows):
         return covered / (every - lasting) if every > lasting else 1.0
 
     def fail(self, fingerprint: str, md5: str, failure: ItemFailure) -> None:
-        """Record that a content could not be encoded."""
+        """Record that a content could not be encoded, in place of what was recorded of it before."""
+        one = failure
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO failures (fingerprint, md5, status, reason, path, tries, again)"
-                " VALUES (?, ?, ?, ?, ?, 1, ?)"
-                " ON CONFLICT DO UPDATE SET status = excluded.status, reason = excluded.reason, path = excluded.path,"
-                " tries = tries + 1, again = excluded.again",
-                (fingerprint, md5, failure.status, failure.reason, failure.path, failure.again and f"{failure.again}"),
+                "INSERT OR REPLACE INTO failures (fingerprint, md5, status, reason, path, tries, again)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (fingerprint, md5, one.status, one.reason, one.path, one.tries, one.again and f"{one.again}"),
             )
 
     def failures(self, fingerprint: str) -> dict[str, ItemFailure]:

@@ -10,6 +10,7 @@ import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
+from uuid import uuid4
 
 import fsspec  # type: ignore[import-untyped]  # fsspec ships no types
 import numpy as np
@@ -109,7 +110,7 @@ class LocalDepot:
         except OSError as exc:
             message = f"cannot make {self._folder}: {exc.strerror or exc}"
             raise StoreError(message) from exc
-        write_file(self._folder / name, body)
+        write_file(self._folder / name, body, mark=_mark())
 
     def remove(self, name: str) -> None:
         """Take a file away."""
@@ -128,13 +129,13 @@ class FsspecDepot:
         try:
             self._fs, self._folder = fsspec.url_to_fs(url)
         except (ImportError, ValueError) as exc:
-            message = f"vectors cannot be kept at {_harmless(url)}: {exc}"
+            message = f"vectors cannot be kept at {harmless(url)}: {exc}"
             raise ConfigError(message) from exc
 
     @property
     def place(self) -> str:
         """The folder's address, without credentials."""
-        return _harmless(str(self._fs.unstrip_protocol(self._folder)))
+        return harmless(str(self._fs.unstrip_protocol(self._folder)))
 
     def names(self) -> list[str]:
         """Return the names of all files."""
@@ -172,7 +173,7 @@ class FsspecDepot:
 
     def write(self, name: str, body: bytes) -> None:
         """Write a file under a temporary name and move it into place."""
-        partial = self._path(f"{name}{PARTIAL}")
+        partial = self._path(f"{name}.{_mark()}{PARTIAL}")
         try:
             self._fs.makedirs(self._folder, exist_ok=True)
             self._fs.pipe_file(partial, body)
@@ -208,13 +209,18 @@ def depot(root: Path | str, name: str) -> Depot:
     return FsspecDepot(f"{root.rstrip('/')}/{name}") if "://" in root else LocalDepot(Path(root) / name)
 
 
-def write_file(file: Path, body: bytes) -> None:
+def write_file(file: Path, body: bytes, *, mark: str = "") -> None:
     """Write a file through a temporary one: write, fsync, rename, fsync the folder.
+
+    Args:
+        file: what is to be there.
+        body: its bytes.
+        mark: tells the temporary file from that of another process that writes the same file at the same time.
 
     Raises:
         StoreError: the disk is full or cannot be written; nothing is left behind.
     """
-    partial = file.with_name(f"{file.name}{PARTIAL}")
+    partial = file.with_name(f"{file.name}{mark and f'.{mark}'}{PARTIAL}")
     try:
         with partial.open("wb") as stream:
             stream.write(body)
@@ -228,6 +234,10 @@ def write_file(file: Path, body: bytes) -> None:
         raise StoreError(message) from exc
 
 
+def _mark() -> str:
+    return uuid4().hex[:12]
+
+
 def _sync_folder(folder: Path) -> None:
     if os.name == "nt":  # Windows cannot open a folder, and orders renames itself
         return
@@ -238,7 +248,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _harmless(url: str) -> str:
+def harmless(url: str) -> str:
     """Return an address without what stands before an ``@`` or after a ``?``."""
     scheme, marks, rest = url.partition("://")
     host, slash, path = rest.partition("/")

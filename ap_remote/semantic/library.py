@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ap_remote.semantic.calibration import Calibration
     from ap_remote.semantic.candidates import Negatives
     from ap_remote.semantic.catalog import Generation
+    from ap_remote.semantic.distributed import Cluster
     from ap_remote.semantic.duplicates import Duplicates
     from ap_remote.semantic.encoder import Encoder
     from ap_remote.semantic.question import Example, Wish
@@ -89,6 +90,7 @@ class SemanticIndex:
         progress: Callable[[int, int], None] | None = None,
         limit: int | None = None,
         retry: bool = False,
+        cluster: Cluster | None = None,
     ) -> BuildReport:
         """Make vectors for the photographs that have none; see :func:`ap_remote.semantic.build.build`.
 
@@ -103,7 +105,9 @@ class SemanticIndex:
         await asyncio.to_thread(lambda: encoder.fingerprint)
         store = await asyncio.to_thread(EmbeddingStore, self.folder, write=True)
         try:
-            return await build(remote, store, encoder, query=query, limit=limit, retry=retry, progress=progress)
+            return await build(
+                remote, store, encoder, query=query, limit=limit, retry=retry, progress=progress, cluster=cluster
+            )
         finally:
             with anyio.CancelScope(shield=True):
                 await asyncio.to_thread(store.close)

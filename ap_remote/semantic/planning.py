@@ -18,6 +18,7 @@ from ap_remote.semantic.results import ItemFailure
 if TYPE_CHECKING:
     from ap_remote.semantic.encoder import Encoder
     from ap_remote.semantic.store import EmbeddingStore
+    from ap_remote.semantic.thumbnails import UnreadableError
 
 WAITS: Final = (timedelta(0), timedelta(hours=1), timedelta(hours=6), timedelta(days=1), timedelta(days=7))
 """After which time something transient is tried again: by the next build at first, once a week in the end."""
@@ -105,12 +106,13 @@ class Plan:
         return failure.status == "transient" and (failure.again is None or failure.again <= self._now)
 
 
-def failure(item: Item, *, reason: str, status: str, now: datetime) -> ItemFailure:
-    """Return what is kept of a content that failed once more."""
+def failure(item: Item, exc: UnreadableError, *, seen: int, now: datetime) -> ItemFailure:
+    """Return what is kept of a content that failed once more, or of a film whose first *seen* pictures are there."""
     tries = item.tries + 1
     wait = WAITS[min(tries, len(WAITS)) - 1]
-    again = now + wait if status == "transient" and wait else None
-    return ItemFailure(path=item.entries[0].path, reason=reason, status=status, tries=tries, again=again)
+    again = now + wait if exc.status == "transient" and wait else None
+    reason = f"{exc}; it is found by its first picture only" if seen else str(exc)
+    return ItemFailure(path=item.entries[0].path, reason=reason, status=exc.status, tries=tries, again=again)
 
 
 def _slim(entry: Entry) -> Entry:

@@ -2,8 +2,9 @@
 
 A shard is two files. ``shard-000007.npy`` holds fp16 rows, ``shard-000007.json`` says whose they are and carries the
 checksum of the first. The second is put into place last, so a shard is whole exactly when both are there and agree.
-Those of one writer are numbered; those that many machines make are named by what is in them, so that the same work done
-twice is the same shard.
+Those of one writer are numbered; those that many machines make are named by the contents that were to be in them, so
+that the same work done twice is the same shard. These tell beside their rows which contents failed: they are the record
+of a piece of work, whole or not there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ap_remote.errors import CorruptStoreError, NewerStoreError, StoreError
 from ap_remote.semantic.depot import PARTIAL
 from ap_remote.semantic.encoder import Provenance
 from ap_remote.semantic.measures import Measures
-from ap_remote.semantic.results import Label
+from ap_remote.semantic.results import ItemFailure, Label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,18 +61,27 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     """Weights, configuration and preprocessing; ``None`` where the encoder does not tell."""
 
 
+class Failed(msgspec.Struct, frozen=True):
+    """A content that was to be in a shard, and why it is not, or not wholly."""
+
+    md5: str
+    failure: ItemFailure
+
+
 class _Contents(msgspec.Struct, frozen=True, kw_only=True):
     format: int = FORMAT
     sha256: str
     size: int
     records: tuple[Record, ...]
+    failed: tuple[Failed, ...] = ()
 
 
 class Shard(NamedTuple):
-    """A whole shard: its name and its rows' owners in order."""
+    """A whole shard: its name, its rows' owners in order, and what failed."""
 
     name: str
     records: tuple[Record, ...]
+    failed: tuple[Failed, ...] = ()
 
 
 def numbered(number: int) -> str:
@@ -80,7 +90,7 @@ def numbered(number: int) -> str:
 
 
 def named_by(keys: Iterable[str]) -> str:
-    """Return the name of the shard that holds the vectors of these contents, in whatever order they were made."""
+    """Return the name of the shard for these contents, in whatever order they come."""
     return f"shard-{hashlib.sha256(' '.join(sorted(keys)).encode()).hexdigest()[:32]}"
 
 
@@ -122,7 +132,9 @@ def read_meta(depot: Depot) -> Meta:
     return found
 
 
-def write(depot: Depot, name: str, vectors: NDArray[np.float16], records: Sequence[Record]) -> None:
+def write(
+    depot: Depot, name: str, vectors: NDArray[np.float16], records: Sequence[Record], failed: Sequence[Failed] = ()
+) -> None:
     """Write one shard so that it is there whole or not at all.
 
     Raises:
@@ -131,7 +143,8 @@ def write(depot: Depot, name: str, vectors: NDArray[np.float16], records: Sequen
     stream = io.BytesIO()
     np.save(stream, np.ascontiguousarray(vectors, dtype=np.float16), allow_pickle=False)
     body = stream.getvalue()
-    contents = _Contents(sha256=hashlib.sha256(body).hexdigest(), size=len(body), records=tuple(records))
+    digest = hashlib.sha256(body).hexdigest()
+    contents = _Contents(sha256=digest, size=len(body), records=tuple(records), failed=tuple(failed))
     depot.write(f"{name}.npy", body)
     try:
         depot.write(f"{name}.json", msgspec.json.encode(contents))
@@ -171,7 +184,7 @@ def whole(depot: Depot, name: str) -> Shard | None:
         return None
     if len(body) != contents.size or hashlib.sha256(body).hexdigest() != contents.sha256:
         return None
-    return Shard(name, contents.records)
+    return Shard(name, contents.records, contents.failed)
 
 
 def sized(depot: Depot, name: str) -> bool:

@@ -18,20 +18,20 @@ time; readers see what was committed.
 from __future__ import annotations
 
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from ap_remote.errors import BusyStoreError, CorruptStoreError, StoreError
+from ap_remote.errors import BusyStoreError, ConfigError, CorruptStoreError, StoreError
 from ap_remote.semantic import shards
 from ap_remote.semantic.catalog import Catalog, Generation
-from ap_remote.semantic.depot import Depot, depot
+from ap_remote.semantic.depot import Depot, depot, harmless
 from ap_remote.semantic.stored import ShardVectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from numpy.typing import NDArray
@@ -131,16 +131,48 @@ class EmbeddingStore:
         self.adopt(fingerprint, [name for name in shards.names(depot) if name not in catalogued])
 
     def adopt(self, fingerprint: str, names: Iterable[str]) -> int:
-        """Take in shards that were written by others, and return how many rows were new; what is torn is swept."""
+        """Take in shards that were written by others, and return how many rows were new; what is torn is swept.
+
+        What failed there counts unless more is known of it here.
+        """
         depot = self.depot(fingerprint)
         new = 0
         for name in names:
             orphan = shards.whole(depot, name)
-            added = 0 if orphan is None else self.catalog.add_rows(fingerprint, name, orphan.records)
-            if not added:
+            if orphan is None:
                 shards.sweep(depot, name)
-            new += added
+                continue
+            known = self.catalog.failures(fingerprint) if orphan.failed else {}
+            rows = self.catalog.rows_of(fingerprint, [each.md5 for each in orphan.failed])
+            later = [
+                each
+                for each in orphan.failed
+                if each.md5 not in rows and (each.md5 not in known or known[each.md5].tries < each.failure.tries)
+            ]
+            new += self._take(fingerprint, orphan, later)
         return new
+
+    def commit(self, fingerprint: str, name: str) -> shards.Shard:
+        """Take in a shard that was made for this store just now, rows and failures, and return it.
+
+        Raises:
+            StoreError: it is not where this store's vectors are, or it is torn.
+        """
+        made = shards.whole(self.depot(fingerprint), name)
+        if made is None:
+            place = self.depot(fingerprint).place
+            message = f"{name} was made but is not whole in {place}; does every worker reach that folder?"
+            raise StoreError(message)
+        self._take(fingerprint, made, made.failed)
+        return made
+
+    def _take(self, fingerprint: str, made: shards.Shard, failed: Iterable[shards.Failed]) -> int:
+        added = self.catalog.add_rows(fingerprint, made.name, made.records)
+        for each in failed:
+            self.catalog.fail(fingerprint, each.md5, each.failure)
+        if not added and made.name not in self.catalog.shards(fingerprint):
+            shards.sweep(self.depot(fingerprint), made.name)
+        return added
 
     def append(self, fingerprint: str, vectors: NDArray[np.float32], records: Sequence[Record]) -> None:
         """Add rows durably: when this returns, a crash cannot lose them.
@@ -154,6 +186,24 @@ class EmbeddingStore:
         name = self.free_name(fingerprint)
         shards.write(depot, name, vectors.astype(np.float16), records)
         self.catalog.add_rows(fingerprint, name, records)
+
+    @property
+    def place(self) -> str:
+        """The folder or the address under which each generation's vectors have a folder of their own.
+
+        Raises:
+            ConfigError: the address says how to get in.
+        """
+        root = str(self._vectors)
+        if "://" not in root:
+            return str(Path(root).absolute())
+        if harmless(root) != root:
+            message = (
+                f"the address of the vectors, {harmless(root)}, says how to get in: it would be told to every worker; "
+                "leave that to the configuration of fsspec on each of them"
+            )
+            raise ConfigError(message)
+        return root
 
     def meta(self, fingerprint: str) -> shards.Meta:
         """Return what a generation was made with; raises as :func:`ap_remote.semantic.shards.read_meta`."""

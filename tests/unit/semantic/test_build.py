@@ -16,7 +16,7 @@ from ap_remote.errors import (
     UnavailableError,
 )
 from ap_remote.model import NodeId
-from ap_remote.semantic import SemanticIndex, build
+from ap_remote.semantic import SemanticIndex, pipeline
 from ap_remote.semantic.store import EmbeddingStore
 from tests.unit.semantic.planted import PlantedEncoder, picture
 from tests.unit.semantic.test_thumbnails import bomb
@@ -224,7 +224,7 @@ async def test_expired_credentials_end_the_build_at_once(index, remote, monkeypa
 
 
 async def test_a_build_that_is_cancelled_keeps_what_was_encoded(index, remote, encoder, monkeypatch):
-    monkeypatch.setattr(build, "BATCH", 2)
+    monkeypatch.setattr(pipeline, "BATCH", 2)
     for number in range(40):
         remote.seed(f"{number:02}.png", picture((number * 6, 0, 255)))
     halfway = asyncio.Event()
@@ -244,7 +244,7 @@ async def test_a_build_that_is_cancelled_keeps_what_was_encoded(index, remote, e
 async def test_a_scope_that_cancels_at_every_step_keeps_what_was_encoded_and_frees_the_store(
     index, remote, monkeypatch
 ):
-    monkeypatch.setattr(build, "BATCH", 2)
+    monkeypatch.setattr(pipeline, "BATCH", 2)
     for number in range(40):
         remote.seed(f"{number:02}.png", picture((number * 6, 0, 255)))
     told = []

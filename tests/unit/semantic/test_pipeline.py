@@ -15,7 +15,7 @@ import pytest
 from ap_remote.backends.memory import MemoryRemote
 from ap_remote.errors import AuthenticationError, UnavailableError
 from ap_remote.model import Entry, Kind
-from ap_remote.semantic import build, wishes
+from ap_remote.semantic import build, pipeline, wishes
 from ap_remote.semantic.compaction import dead_share
 from ap_remote.semantic.encoder import Encoded
 from ap_remote.semantic.planning import WAITS
@@ -94,7 +94,7 @@ async def test_of_twenty_thousand_photographs_only_as_many_are_in_memory_as_the_
     report = await made(Endless(20_000), tmp_path, encoder)
     assert (report.total, report.encoded, encoder.seen) == (20_000, 20_000, 20_000)
     # Two batches wait, one is encoded, the one before may not be forgotten yet, each decoder holds one at either end.
-    assert encoder.most <= 4 * build.BATCH + 2 * build.DECODERS
+    assert encoder.most <= 4 * pipeline.BATCH + 2 * pipeline.DECODERS
     assert encoder.live == 0
 
 
@@ -115,7 +115,7 @@ async def test_a_slow_encoder_holds_the_fetchers_back(tmp_path):
             return super().encode_images(images)
 
     await made(remote, tmp_path, Slow())
-    assert max(most) <= 4 * build.BATCH + 3 * build.DECODERS + build.FETCHERS
+    assert max(most) <= 4 * pipeline.BATCH + 3 * pipeline.DECODERS + pipeline.FETCHERS
 
 
 class Flaky(MemoryRemote):
@@ -242,7 +242,7 @@ async def test_a_listing_that_breaks_off_forgets_nothing(tmp_path):
 
 
 async def test_expired_credentials_end_a_build_and_what_was_encoded_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "BATCH", 1)
+    monkeypatch.setattr(pipeline, "BATCH", 1)
     remote = Endless(50)
     encoded = asyncio.Event()
 
