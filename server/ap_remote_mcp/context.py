@@ -248,5 +248,5 @@ class App:
 
 
 def photographs(facets: Sequence[Facet]) -> int:
-    """Return the photographs among the counts by type."""
-    return sum(facet.count for facet in facets if facet.value == "PHOTOS")
+    """Return how many an index could know: the photographs and films among the counts by type."""
+    return sum(facet.count for facet in facets if facet.value in ("PHOTOS", "VIDEOS"))

@@ -109,6 +109,10 @@ async def propose_apply(app: App, *, plan_id: str, only: Sequence[str], rename: 
     if not isinstance(app.remote, SupportsAlbums):
         raise UnsupportedError("this remote has no albums")
     source = await loaded(app, plan_id)
+    if source.moves:
+        raise CodedError(
+            Code.UNSUPPORTED, "This plan moves files into folders", "A person applies it: ap organise apply --move."
+        )
     plan = chosen(source, only, rename)
     standing = await _standing(app, plan.id)
     if standing is not None and (standing.ended or standing.undoing):

@@ -121,7 +121,7 @@ async def select(app: App, query: SearchQuery, *, facets: str = "", words: str =
         parts.extend(found)
         notes.append(note)
     folder = (await folder_named(app, query.folder)).path if query.folder.strip() else ""
-    members = await _members(app, query.album.strip()) if query.album.strip() else None
+    members = await _members(app, query.album) if query.album.strip() else None
     period = _period(query.begin, query.end)
     if period is not None:
         found, exact = await _time_facets(app, period)

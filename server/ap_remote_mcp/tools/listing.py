@@ -101,7 +101,7 @@ async def _nothing_at(app: App, path: str) -> CodedError:
 async def _target(app: App, query: ListQuery) -> Ref:
     if not query.album:
         return normalise(query.path)
-    return NodeId((await album_named(app, query.album.strip())).id)
+    return NodeId((await album_named(app, query.album)).id)
 
 
 async def folders_in(app: App, entries: list[Entry], depth: int) -> tuple[list[Folder], str]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from ap_remote.errors import EncoderError, MissingExtraError, StoreError
+from ap_remote.errors import ConfigError, EncoderError, LimitError, MissingExtraError, QuerySyntaxError, StoreError
 from ap_remote.model import NodeId
+from ap_remote.semantic import question
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.results.items import Item, item, kind_of
 from ap_remote_mcp.tools import local
@@ -33,8 +34,8 @@ _FEW: Final = 1000
 """Files that are listed and sorted sooner than they are looked for among all others (own choice)."""
 _GROWTH: Final = 4
 """How many times more are read where the first were not enough."""
-_PHOTOGRAPHS: Final = "type:(PHOTOS)"
-_STILLS: Final = "the semantic index has photographs only"
+_PICTURES: Final = "type:(PHOTOS OR VIDEOS)"
+"""What an index holds: films are seen by their posters, and by frames where a build was asked for them."""
 _SMALL: Final = frozenset(
     {"a", "an", "and", "at", "by", "for", "from", "in", "my", "of", "on", "or", "our", "the", "to", "with"}
 )
@@ -85,17 +86,17 @@ async def prepare(app: App, query: SearchQuery, *, indexed: bool) -> Search:
     if not text:
         mode: Mode = "metadata" if query.mode == "metadata" else "server"
         return await _asked(app, Search(query, mode, await select(app, query)))
-    note = _STILLS if query.mode == "auto" and indexed else ""
-    if note and query.kind != "video":
+    if query.mode == "auto" and indexed:
+        _check_words(text)
         words = tuple(each for each in fold(text).split() if each not in _SMALL)
         return Search(query, "semantic", await select(app, query), words=words, note=_unsorted(query))
     if query.mode != "metadata":
         try:
-            return await _asked(app, Search(query, "server", await select(app, query, facets=text), note=note))
+            return await _asked(app, Search(query, "server", await select(app, query, facets=text)))
         except CodedError as exc:
             if query.mode == "server" or exc.code is not Code.NOT_FOUND:
                 raise
-    return await _asked(app, Search(query, "metadata", await select(app, query, words=text), note=note))
+    return await _asked(app, Search(query, "metadata", await select(app, query, words=text)))
 
 
 async def _nearby(app: App, query: SearchQuery, *, indexed: bool) -> Search:
@@ -104,15 +105,28 @@ async def _nearby(app: App, query: SearchQuery, *, indexed: bool) -> Search:
         raise CodedError(Code.INDEX_MISSING, "There is no semantic index of this library")
     if not query.text.strip() and not query.like:
         raise CodedError(Code.BAD_ARGUMENT, "mode semantic needs query or like_id")
-    if query.kind == "video":
-        raise CodedError(Code.BAD_ARGUMENT, _STILLS, "Leave out kind, or search in mode server or metadata.")
+    _check_words(query.text.strip())
     if query.like:
         examples, _ = await app.entries([query.like])
         if not examples:
             raise CodedError(Code.NOT_FOUND, "No item has the id of like_id")
-        if not examples[0].is_photo:
-            raise CodedError(Code.BAD_ARGUMENT, f"like_id is a {kind_of(examples[0])}, no photograph")
+        if not (examples[0].is_photo or examples[0].is_video):
+            raise CodedError(Code.BAD_ARGUMENT, f"like_id is a {kind_of(examples[0])}, no picture")
     return Search(query, "semantic", await select(app, query), note=_unsorted(query))
+
+
+def _check_words(text: str) -> None:
+    """Check that an index can be asked a text.
+
+    Raises:
+        CodedError: its signs mean nothing, or it only says what is not wanted.
+    """
+    if not text:
+        return
+    try:
+        question.wish(text, None)
+    except (ConfigError, LimitError, QuerySyntaxError) as exc:
+        raise CodedError(Code.BAD_QUERY, f"query: {str(exc).splitlines()[0]}", "Write it in plain words.") from None
 
 
 async def _asked(app: App, search: Search) -> Search:
@@ -173,7 +187,7 @@ async def _nearest(app: App, search: Search, want: int, reach: Reach) -> AsyncGe
     if sifted and not selection.exact:
         # The index compares what a search finds: what only we can check is checked before.
         remote = Among.of(app, selection, inside, await local.moment(app, wanted))
-        wanted = wanted or _PHOTOGRAPHS
+        wanted = wanted or _PICTURES
     asked = want if sifted or selection.exact else want * 4
     given: set[str] = set()
     # The index is asked first: where it fails nothing was given yet.

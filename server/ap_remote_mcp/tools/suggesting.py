@@ -1,4 +1,4 @@
-"""``photos_suggest_folders``: albums by event, theme, person, place or month, as a plan that changes nothing.
+"""``photos_suggest_folders``: albums by event, theme, taxonomy and so on, as a plan that changes nothing.
 
 A plan of :mod:`ap_remote.organise` is a file in the account's own folder. Making one is a job, which the next server
 does again where one was stopped.
@@ -6,7 +6,7 @@ does again where one was stopped.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import anyio.to_thread
 import msgspec
@@ -29,7 +29,10 @@ from ap_remote_mcp.tools.parameters import Filter, FolderPath
 if TYPE_CHECKING:
     from ap_remote_mcp.jobs import Running
 
-Way = Literal["event", "theme", "person", "place", "month"]
+Way = Literal["event", "theme", "taxonomy", "person", "place", "month", "duplicates", "burst"]
+_SEEN: Final = frozenset({"theme", "taxonomy", "duplicates", "burst"})
+"""Ways that need to know what pictures look like."""
+_SIZE: Final = 5
 
 
 async def photos_suggest_folders(
@@ -40,7 +43,7 @@ async def photos_suggest_folders(
     path: FolderPath = "",
     granularity: organise.Granularity = "normal",
     max_folders: Annotated[int, Meta(ge=1, le=100)] = 20,
-    min_size: Annotated[int, Meta(ge=2, le=1000, description="pictures in one")] = 5,
+    min_size: Annotated[int, Meta(ge=0, le=1000, description="pictures in one; 0: 5, any for copies")] = 0,
 ) -> Suggestions:
     """Plan albums; changes nothing. photos_list(path="plan:ID/NAME") shows one, photos_apply_folders makes them."""
     app: App = ctx.request_context.lifespan_context
@@ -48,9 +51,11 @@ async def photos_suggest_folders(
     parse_search(filter_)
     if path:
         await app.remote.stat(normalise(path))
-    if by == "theme" and not await app.covered():
+    if by in _SEEN and not await app.covered():
         raise CodedError(
-            Code.INDEX_MISSING, "Themes need the semantic index", "photos_sync(what=embeddings) makes it; or by=event."
+            Code.INDEX_MISSING,
+            f"by={by} needs the semantic index",
+            "photos_sync(what=embeddings) makes it; or by=event.",
         )
     if by == "person" and not isinstance(app.remote, SupportsPeople):
         raise UnsupportedError("this remote knows no people")
@@ -60,7 +65,7 @@ async def photos_suggest_folders(
         "path": path,
         "granularity": granularity,
         "max_folders": max_folders,
-        "min_size": min_size,
+        "min_size": min_size or (None if by in ("duplicates", "burst") else _SIZE),
     }
     job = await handed_over(ctx, JobKind.SUGGEST, arguments)
     if job.state == "done":
@@ -71,7 +76,11 @@ async def photos_suggest_folders(
 async def suggest_folders(app: App, job: Running) -> dict[str, Any]:
     """Make a plan and keep it; called again, it makes the same or what the library then suggests."""
     found = await organise.propose(
-        app.remote, app.index, progress=lambda done, total: job.report(done, total or 0, "people"), **job.arguments
+        app.remote,
+        app.index,
+        plans=plans_home(app),
+        progress=lambda done, total: job.report(done, total or 0, "people"),
+        **job.arguments,
     )
     plan = owned(found, job.record.who)
     if plan.folders:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ap_remote.errors import IsFileError, NotFoundError, UnsupportedError
@@ -37,15 +38,17 @@ async def folder_named(app: App, wanted: str) -> Entry:
         InvalidNameError: no path can be so.
     """
     text = wanted.strip()
-    path = normalise(text)
-    if is_view(path):
-        raise CodedError(Code.BAD_ARGUMENT, f"{clean(path, 60)!r} is a view, no folder", "album= takes albums.")
-    try:
-        found = await app.remote.stat(path)
-    except NotFoundError:
+    found = None
+    for path in dict.fromkeys((normalise(wanted), normalise(text))):  # names may begin or end with a blank
+        if is_view(path):
+            raise CodedError(Code.BAD_ARGUMENT, f"{clean(path, 60)!r} is a view, no folder", "album= takes albums.")
+        with suppress(NotFoundError):
+            found = await app.remote.stat(path)
+            break
+    if found is None:
         known, _ = await app.entries([text]) if _ID.fullmatch(text) else ([], [])
         if not known:
-            raise await no_folder(app, path) from None
+            raise await no_folder(app, normalise(text))
         found = known[0]
     if found.kind is Kind.FOLDER and found.status is Status.AVAILABLE:
         return found
@@ -85,10 +88,12 @@ async def album_named(app: App, wanted: str) -> Entry:
     if not isinstance(app.remote, SupportsAlbums):
         raise UnsupportedError("this remote has no albums")
     albums = [album async for album in app.remote.albums()]
-    for album in albums:
-        if album.id == wanted:
-            return album
-    named = [album for album in albums if album.name.casefold() == wanted.casefold()]
+    named: list[Entry] = []
+    for text in dict.fromkeys((wanted, wanted.strip())):  # names may begin or end with a blank
+        for album in albums:
+            if album.id == text:
+                return album
+        named = named or [album for album in albums if album.name.casefold() == text.casefold()]
     if len(named) == 1:
         return named[0]
     if named:

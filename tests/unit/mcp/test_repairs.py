@@ -49,7 +49,6 @@ async def test_an_id_alone_is_a_list_of_it_and_truths_are_yes_and_no(open_client
         ({"limt": 5}, "known are query, like_id, "),
         ({"like_id": "FOLDER"}, "like_id is a folder"),
         ({"mode": "semantic", "query": "  "}, "needs query"),
-        ({"mode": "semantic", "query": "x", "kind": "video"}, "photographs only"),
     ],
 )
 async def test_what_is_wrong_is_told_with_what_would_be_right(

@@ -161,10 +161,22 @@ async def test_a_text_is_searched_by_meaning_where_an_index_exists(open_client, 
         rest = (await client.call_tool("photos_search", {"cursor": result["next"]})).structured_content
     assert [(item["name"], item["score"]) for item in result["items"]] == [("beach.jpg", 0.9), ("coffee.jpg", 0.7)]
     assert result["mode_used"] == "semantic"
-    assert result["index"] == {"covered": 6, "total": 7}
+    assert result["index"] == {"covered": 6, "total": 8}
     assert [item["name"] for item in rest["items"]] == ["cat.jpg", "dog.jpg", "forum.jpg", "colosseum.jpg"]
     assert "next" not in rest
     assert index.asked[0] == ("sand and sea", None, "", 3)
+
+
+async def test_signs_that_mean_nothing_are_told_before_the_index_is_asked(open_client, library, make_index, said):
+    index = make_index(NEARNESS)
+    async with open_client(library.remote, index=index) as client:
+        told = said(await client.call_tool("photos_search", {"query": 'a "cat'}))
+        nothing = said(await client.call_tool("photos_search", {"query": "-cat", "mode": "semantic"}))
+        assert await names(client, query="cat -dog", limit=1)
+    assert told.startswith("[bad_query] query: ")
+    assert "quotation mark is never closed" in told
+    assert nothing.startswith("[bad_query] query: ")
+    assert len(index.asked) == 1
 
 
 async def test_filters_hold_for_a_search_by_meaning_too(open_client, library, make_index):
