@@ -19,7 +19,7 @@ from ap_remote.semantic import index_cache, tiers
 from ap_remote.semantic.extras import need
 from ap_remote.semantic.index_cache import Manifest
 from ap_remote.semantic.tiers import Tier
-from ap_remote.semantic.vectors import NOBODY, Held, Neighbours, empty, members, nearest, rescored
+from ap_remote.semantic.vectors import NOBODY, Held, Neighbours, empty, members, nearest, positions, rescored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +127,7 @@ class FaissIndex:
 
     def _approximate(self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None) -> Neighbours:
         stored = self._vectors()
-        count = self._size if allowed is None else int(members(stored.rows, allowed).sum())
+        count = self._size if allowed is None else len(positions(stored.rows, allowed))
         want = min(count, k * OVERFETCH.get(self.tier.name, 1))
         if count <= self._few or want > count // 8 or (allowed is not None and not tiers.filters_hold()):
             return nearest(stored, queries, k, allowed=allowed)
@@ -149,12 +149,12 @@ class FaissIndex:
     def _on_card(self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None) -> Neighbours:
         """Compare with every row and take out who is not allowed; FAISS's filters on cards are not to be trusted."""
         stored = self._vectors()
-        count = self._size if allowed is None else int(members(stored.rows, allowed).sum())
+        count = self._size if allowed is None else len(positions(stored.rows, allowed))
         needed = min(k, count)
         want = needed * OVERFETCH["gpu"] * self._size // max(1, count)
         while count > self._few and needed < CARD_K and want <= CARD_K:
-            _, positions = self._index.search(queries, min(want, self._size))
-            rows = np.where(positions >= 0, stored.rows[positions], NOBODY)
+            _, places = self._index.search(queries, min(want, self._size))
+            rows = np.where(places >= 0, stored.rows[places], NOBODY)
             if allowed is not None:
                 rows[~members(rows.ravel(), allowed).reshape(rows.shape)] = NOBODY
             if ((rows != NOBODY).sum(axis=1) >= needed).all():
@@ -212,7 +212,7 @@ def open_index(
         CorruptStoreError: a shard is missing or damaged.
     """
     choice = index_cache.read_choice(folder)
-    few = 0 if choice is None else choice.few_rows
+    few = tiers.few_rows(watermark.rows) if choice is None else choice.few_rows
     chosen = tiers.pick(watermark.rows, dim, wanted=tier, choice=choice)
     if chosen.name == "gpu":  # the store itself is what would be cached
         stored = _stored(load)

@@ -39,6 +39,8 @@ CARD_SHARE: Final = 0.8
 """Of a card's free memory that vectors may take."""
 ADD: Final = 16_384
 """Rows that are handed to FAISS at once."""
+_FEW: Final = 50
+_MOST_FEW: Final = 200_000
 _DIM: Final = 768
 _CELL_SAMPLE: Final = 48
 """Rows by which each cell of an inverted file is trained; FAISS warns below 39, and takes 256 at most."""
@@ -93,6 +95,14 @@ def pick(rows: int, dim: int, *, wanted: str | None = None, choice: Choice | Non
     if choice is not None and choice.tier is not None and rows <= FP16_ROWS:
         return _tier(choice.tier, rows, choice)
     return _tier("ivf" if rows <= FP16_ROWS else "ivf-sq8" if rows <= SQ8_ROWS else "ivf-pq", rows, choice)
+
+
+def few_rows(rows: int) -> int:
+    """Return up to how many of *rows* that a filter allows are scored from the store, where nobody measured it.
+
+    An index that looks at a part has to look at most of it to find one row in fifty; reading those is then less work.
+    """
+    return min(_MOST_FEW, rows // _FEW)
 
 
 def factory(tier: Tier, rows: int, dim: int) -> str:

@@ -138,7 +138,7 @@ def nearest(
 ) -> Neighbours:
     """Return the *k* nearest rows, compared in float32 block by block; equal scores are ordered by row number."""
     rows = stored.rows
-    chosen = np.arange(len(rows)) if allowed is None else np.flatnonzero(members(rows, allowed))
+    chosen = np.arange(len(rows)) if allowed is None else positions(rows, allowed)
     answer = empty(len(queries), k)
     for start in range(0, len(chosen), BLOCK):
         part = chosen[start : start + BLOCK]
@@ -180,6 +180,13 @@ def members(rows: NDArray[np.int64], allowed: NDArray[np.bool_]) -> NDArray[np.b
     inside = (rows >= 0) & (rows < len(allowed))
     inside[inside] = allowed[rows[inside]]
     return inside
+
+
+def positions(rows: NDArray[np.int64], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return at which places of ascending *rows* the mask allows one, in their order."""
+    if len(rows) and (rows[0], rows[-1]) == (0, len(rows) - 1):  # nothing was ever taken away: places are rows
+        return np.flatnonzero(allowed[: len(rows)])
+    return np.flatnonzero(members(rows, allowed))
 
 
 def mask(rows: NDArray[np.int64], span: int) -> NDArray[np.bool_]:

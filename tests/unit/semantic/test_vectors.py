@@ -7,7 +7,7 @@ from ap_remote.errors import StoreError
 from ap_remote.semantic import faiss_index, tiers, vectors
 from ap_remote.semantic.faiss_index import FaissIndex
 from ap_remote.semantic.tiers import Tier
-from ap_remote.semantic.vectors import NOBODY, ExactIndex, Held, nearest, rescored
+from ap_remote.semantic.vectors import NOBODY, ExactIndex, Held, nearest, positions, rescored
 from tests.contracts.vector_index import CLOSE, DIM, VectorIndexContract, brute, planted, queries
 
 
@@ -214,3 +214,11 @@ def test_held_vectors_are_sorted_and_a_changed_one_has_another_key():
     changed = vectors.copy()
     changed[4, 3] += np.float16(0.01)
     assert np.flatnonzero(held.keys() != Held(rows, changed).keys()).tolist() == [4]
+
+
+@pytest.mark.parametrize("rows", [np.arange(9), np.asarray([0, 1, 3, 7, 8]), np.asarray([2, 3, 4]), np.arange(0)])
+@pytest.mark.parametrize("span", [0, 4, 9, 12])
+def test_the_places_of_what_is_allowed_are_those_of_its_rows(rows, span):
+    allowed = np.arange(span) % 3 != 1
+    told = positions(rows, allowed)
+    assert told.tolist() == [at for at, row in enumerate(rows) if row < span and allowed[row]]
