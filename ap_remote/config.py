@@ -4,6 +4,7 @@ The file is TOML::
 
     default = "home:"                 # AP_REMOTE
     index = "exact"                   # what serves semantic searches; by default their number and the machine tell
+    vectors = "s3://bucket/{account}" # where their vectors lie: any filesystem of fsspec, by default beside the index
 
     [accounts.home]
     kind = "amazon"                   # the cookies live in a file of their own, mode 0600, or: store = "keyring"
@@ -44,6 +45,9 @@ LOCAL: Final = "local"
 FILE: Final = "file"
 KEYRING: Final = "keyring"
 _APP: Final = "ap_remote"
+_ACCOUNT: Final = "{account}"
+_NAMED: Final = frozenset({"abfs", "abfss", "az", "hdfs", "oci", "sftp", "smb", "ssh", "webhdfs"})
+"""Filesystems in whose addresses a container or a user stands before the ``@``, which is no secret."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -93,6 +97,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for which the node cache may answer without asking the service."""
     index: str | None = None
     """What serves semantic searches, of :data:`ap_remote.semantic.tiers.NAMES`; ``None`` lets size and machine tell."""
+    vectors: str | None = None
+    """Where semantic indexes keep their vectors, with ``{account}`` for an account's name; see :meth:`vectors_of`."""
     record: Recording | None = None
     """Keep every answer, redacted."""
 
@@ -114,11 +120,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Return the folder that keeps an account's cache, index and journals; it may not exist yet."""
         return self.home / "accounts" / name
 
+    def vectors_of(self, name: str) -> str | None:
+        """Return where an account's vectors lie, a path or an address of fsspec; ``None``: beside its index."""
+        return None if self.vectors is None else self.vectors.replace(_ACCOUNT, name)
+
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     default: str | None = None
     max_age: float | None = None
     index: str | None = None
+    vectors: str | None = None
     accounts: dict[str, dict[str, str | int | float]] = msgspec.field(default_factory=dict)
 
 
@@ -141,6 +152,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         accounts=accounts,
         max_age=60.0 if content.max_age is None else content.max_age,
         index=content.index,
+        vectors=_vectors(content.vectors, file),
         record=_RECORDING.get(),
     )
 
@@ -158,6 +170,21 @@ def recorded(folder: Path, *, keep_names: bool = False) -> Iterator[None]:
 def is_name(name: str) -> bool:
     """Whether an account may be called so: it names a folder, stands before a colon, and is not a built-in one."""
     return bool(name) and not any(char in name for char in ":/\\\0") and name not in (LOCAL, "memory", "id", ".", "..")
+
+
+def harmless(address: str) -> str:
+    """Return an address of fsspec without what lets its reader in: what is before an ``@``, what is after a ``?``."""
+    return "::".join(_harmless(each) for each in address.split("::"))
+
+
+def _harmless(link: str) -> str:
+    scheme, marks, rest = link.partition("://")
+    if not marks:
+        return link
+    host, slash, path = rest.partition("/")
+    before, _, after = host.rpartition("@")
+    kept = host if scheme in _NAMED and ":" not in before else after
+    return f"{scheme}{marks}{kept}{slash}{path}".partition("?")[0]
 
 
 def add_account(settings: Settings, account: Account) -> Settings:
@@ -192,6 +219,32 @@ def _read(file: Path) -> _File:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as exc:
         message = f"{file}: {exc}"
         raise ConfigError(message) from exc
+
+
+def _vectors(address: str | None, file: Path) -> str | None:
+    """Return the address as it is used.
+
+    Raises:
+        ConfigError: it lets in whoever reads it, would be one for all accounts, or depends on the current folder.
+    """
+    if address is None:
+        return None
+    shown = harmless(address)
+    if shown != address:
+        message = (
+            f"{file}: the address of the vectors, {shown}, says how to get in: leave that to fsspec's own configuration"
+        )
+        raise ConfigError(message)
+    if _ACCOUNT not in address:
+        raise ConfigError(
+            f"{file}: vectors must name {_ACCOUNT}, so that each account has a folder of its own: {shown}"
+        )
+    if "://" in address:
+        return address
+    path = Path(address).expanduser()
+    if not path.is_absolute():
+        raise ConfigError(f"{file}: vectors must be an address, or a path from the root: {shown}")
+    return str(path)
 
 
 def _account(name: str, fields: dict[str, str | int | float], file: Path) -> Account:

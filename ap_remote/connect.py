@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,12 +26,18 @@ if TYPE_CHECKING:
     from ap_remote.model import Ref
     from ap_remote.remote.base import Remote
     from ap_remote.semantic import SemanticIndex
+    from ap_remote.semantic.distributed import Cluster
     from ap_remote.transport import Discovery, Hosts, Store, Transport
     from ap_remote.transport.recording import Recorder
 
 SERVICES: Final = "ap_remote.services"
 """Entry point group under which the embedded service registers itself."""
 _LOCK: Final = "session.lock"
+_IN_PROCESS: Final = {
+    config.LOCAL: "the library is inside one process, which the workers of a cluster cannot share: serve it with "
+    "`ap emulator --port 8000`, add that as an account of kind service, and build over that account",
+    "memory": "what is in the memory of one process cannot be shared by the workers of a cluster",
+}
 
 
 def connect(spec: str | None = None, *, settings: Settings | None = None, record: Path | None = None) -> Remote:
@@ -85,14 +91,69 @@ def semantic_index(
     """Return the semantic index of an account; nothing heavy is imported before it is used.
 
     *encoder*, *device* and *compiled* are those of :class:`~ap_remote.semantic.SemanticIndex`; what serves
-    searches is a setting.
+    searches, and where vectors lie, are settings.
     """
     from ap_remote.semantic import SemanticIndex
 
     settings = settings or config.load()
     name, _ = split_spec(spec, settings)
     folder = settings.folder(settings.account(name).name) / "semantic"
-    return SemanticIndex(folder, encoder, device=device, compiled=compiled, tier=settings.index)
+    vectors = settings.vectors_of(name)
+    return SemanticIndex(folder, encoder, vectors=vectors, device=device, compiled=compiled, tier=settings.index)
+
+
+def cluster(
+    address: str,
+    spec: str | None = None,
+    *,
+    settings: Settings | None = None,
+    device: str | None = None,
+    compiled: bool = False,
+) -> Cluster:
+    """Return a dask cluster whose workers can build the semantic index of an account.
+
+    They open the account by its name and by their own configuration: no credentials travel.
+
+    Args:
+        address: of the scheduler, e.g. ``tcp://10.0.0.1:8786``.
+        spec: whose account, as :func:`connect` takes it.
+        settings: what :func:`ap_remote.config.load` returns, to save reading it again.
+        device: where workers compute, as :func:`~ap_remote.semantic.registry.load_encoder` takes it.
+        compiled: let ``torch.compile`` translate the encoder.
+
+    Raises:
+        ConfigError: no such account, or one that worker processes cannot share.
+        MissingExtraError: a library is not installed.
+    """
+    from ap_remote.semantic.extras import need
+
+    need("numpy")
+    from ap_remote.semantic.distributed import Cluster
+
+    settings = settings or config.load()
+    name, _ = split_spec(spec, settings)
+    account = settings.account(name)
+    if account.kind in _IN_PROCESS:
+        raise ConfigError(f"{account.name}: {_IN_PROCESS[account.kind]}")
+    return Cluster(address, partial(connect_same, account.name, _mark(account)), device=device, compiled=compiled)
+
+
+def connect_same(name: str, mark: str) -> Remote:
+    """Return the account of that name, in a worker of a cluster.
+
+    Raises:
+        ConfigError: it is not known there, or it is another one.
+        AuthenticationError: its credentials are missing there.
+    """
+    settings = config.load()
+    if _mark(settings.account(name)) != mark:
+        raise ConfigError(f"the account {name!r} is another one there: give it the same kind, marketplace and address")
+    return connect(f"{name}:", settings=settings)
+
+
+def _mark(account: Account) -> str:
+    """Return what tells an account from others; not where its credentials are, which may differ by machine."""
+    return hashlib.sha256(f"{account.kind} {account.tld} {account.url}".encode()).hexdigest()[:16]
 
 
 def plans_folder(spec: str | None = None, *, settings: Settings | None = None) -> Path:
@@ -313,6 +374,7 @@ def _registry() -> Registry:
 _REGISTRY: Final = _registry()
 
 __all__ = [
+    "cluster",
     "connect",
     "credential_store",
     "from_cookies",

@@ -140,7 +140,7 @@ def tell_status(found: IndexStatus, folder: Path) -> None:
         line(f"  {each.path}: {each.reason} ({each.status}, tried {each.tries} times{again})")
     from ap_remote.semantic.upkeep import held
 
-    for vectors in held(folder):
+    for vectors in held(folder, found.place or None):
         line(f"vectors {_vectors(vectors)}")
 
 
@@ -166,8 +166,8 @@ def gc(
     need("numpy")
     from ap_remote.semantic import upkeep
 
-    folder = semantic_index(spec).folder
-    can_go, filling = upkeep.idle(upkeep.held(folder))
+    index = semantic_index(spec)
+    can_go, filling = upkeep.idle(upkeep.held(index.folder, index.vectors))
     if every:
         can_go, filling = can_go + filling, []
     for each in filling:
@@ -181,7 +181,7 @@ def gc(
         if not ERR.is_terminal:
             raise ConfigError("nothing was taken away: say --yes when nobody can be asked")
         typer.confirm("Take them away?", abort=True, err=True)
-    freed = upkeep.collect(folder, [each.fingerprint for each in can_go])
+    freed = upkeep.collect(index.folder, [each.fingerprint for each in can_go], index.vectors)
     if json:
         json_line({"removed": [each.fingerprint for each in can_go], "bytes": freed})
     else:
@@ -193,7 +193,8 @@ def compact(spec: Spec = None, *, json: Json = False) -> None:
     need("numpy")
     from ap_remote.semantic import upkeep
 
-    done = upkeep.compact(semantic_index(spec).folder)
+    index = semantic_index(spec)
+    done = upkeep.compact(index.folder, index.vectors)
     if json:
         json_line(done)
     else:

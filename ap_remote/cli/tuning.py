@@ -26,12 +26,12 @@ def tune(
     json: Json = False,
 ) -> None:
     """Measure up to how many photographs exact search is fast enough here, and let the index follow it."""
-    folder = semantic_index(spec).folder
+    index = semantic_index(spec)
     need("numpy")
     from ap_remote.semantic import tuning
     from ap_remote.semantic.store import EmbeddingStore
 
-    with EmbeddingStore(folder) as store:
+    with EmbeddingStore(index.folder, vectors=index.vectors) as store:
         found = tuning.tune(store, target_ms=target)
     if json:
         json_line(found)

@@ -99,7 +99,7 @@ class Cut(NamedTuple):
         if self.auto and self.calibration is not None and confidence is not None:
             wanted = self.calibration.threshold if self.confidence is None else self.confidence
             if wanted > 1:
-                return f"no picture is sure enough: the marks given allow no cut of precision {PRECISION:g}"
+                return f"no picture is sure enough: its marks allow no cut of precision {self.calibration.precision:g}"
             return (
                 f"no picture is sure enough: the nearest has a probability of {confidence:.2f}, wanted is {wanted:.2f}"
             )
@@ -176,7 +176,7 @@ def read(file: Path) -> dict[str, Calibration]:
         return msgspec.json.decode(file.read_bytes(), type=dict[str, Calibration])
     except FileNotFoundError:
         return {}
-    except (OSError, msgspec.DecodeError) as exc:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
         message = f"{file} cannot be read ({exc}); delete it, and calibrate anew"
         raise StoreError(message) from exc
 

@@ -39,6 +39,10 @@ class Catalog(Rows):
             ).fetchall()
         return [Generation(one, spec, dim, bool(active), updated) for one, spec, dim, active, updated in rows]
 
+    def active(self) -> Generation | None:
+        """Return the generation that searches use."""
+        return next((each for each in self.generations() if each.active), None)
+
     def add_generation(self, fingerprint: str, encoder: str, dim: int) -> None:
         """Make a generation known; the first one is active at once."""
         with self._transaction() as db:
@@ -91,16 +95,6 @@ class Catalog(Rows):
             db.executemany("INSERT OR REPLACE INTO nodes (id, md5, path) VALUES (?, ?, ?)", nodes)
             if complete:
                 db.execute("DELETE FROM failures WHERE md5 NOT IN (SELECT md5 FROM nodes)")
-
-    def uncovered(self, fingerprint: str) -> int:
-        """Count photographs that have neither a vector nor a lasting failure in that generation."""
-        with self._guard() as db:
-            (count,) = db.execute(
-                "SELECT count(*) FROM nodes WHERE md5 NOT IN (SELECT md5 FROM rows WHERE fingerprint = ?)"
-                " AND md5 NOT IN (SELECT md5 FROM failures WHERE fingerprint = ? AND status <> 'transient')",
-                (fingerprint, fingerprint),
-            ).fetchone()
-        return int(count)
 
     def coverage(self, fingerprint: str) -> float:
         """Return which share of the photographs that can be encoded has a vector, 0 to 1; 1 where there are none."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import closing, suppress
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -12,8 +14,6 @@ from ap_remote.semantic.registry import OFFLINE, load_encoder
 from ap_remote.semantic.texts import TextVectors
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ap_remote.semantic.catalog import Generation
     from ap_remote.semantic.encoder import Encoder, Provenance
     from ap_remote.semantic.store import EmbeddingStore
@@ -84,14 +84,43 @@ class Chosen:
 
 
 def recorded(folder: Path) -> str | None:
-    """Return the name of the encoder that an index was built with; ``None`` where nothing is built."""
-    from ap_remote.semantic.store import CATALOG, EmbeddingStore
+    """Return the name of the encoder that an index was built with; ``None`` where nothing is built.
+
+    Where the catalogue is damaged, which a build makes again, what lies beside the vectors tells.
+
+    Raises:
+        CorruptStoreError: the catalogue is damaged, and there are vectors of several encoders, or of none.
+    """
+    from ap_remote.semantic.catalog import Catalog
+    from ap_remote.semantic.store import CATALOG
 
     if not (folder / CATALOG).exists():
         return None
-    with EmbeddingStore(folder) as store:
-        active = store.active()
-        return None if active is None else active.encoder
+    try:
+        with closing(Catalog(folder / CATALOG)) as catalog:
+            active = catalog.active()
+            return None if active is None else active.encoder
+    except CorruptStoreError as exc:
+        named = _named(folder)
+        if len(named) != 1:
+            message = f"{folder / CATALOG} is damaged; `ap index build --encoder` makes it again, with an encoder named"
+            raise CorruptStoreError(message) from exc
+        return named.pop()
+
+
+def _named(folder: Path) -> set[str]:
+    """Return the names of the encoders of which an index keeps vectors on this machine."""
+    from ap_remote.semantic import shards, whereabouts
+    from ap_remote.semantic.depot import LocalDepot
+
+    root = whereabouts.root(folder)
+    if not isinstance(root, Path) or not root.is_dir():
+        return set()
+    found = set()
+    for each in root.iterdir():
+        with suppress(CorruptStoreError, OSError):
+            found.add(shards.read_meta(LocalDepot(each)).encoder)
+    return found
 
 
 def changes(then: Provenance | None, now: Provenance | None) -> str:

@@ -119,7 +119,7 @@ def remove_generation(store: EmbeddingStore, fingerprint: str) -> int:
     # The catalogue forgets first: vectors that nobody knows of are taken in again when they are asked for.
     store.catalog.remove_generation(fingerprint)
     depot = store.depot(fingerprint)
-    for name in depot.names():
+    for name in depot.sizes():
         depot.remove(name)
     for file in store.index_folder(fingerprint).glob("*"):
         file.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
@@ -15,9 +16,12 @@ from uuid import uuid4
 import fsspec  # type: ignore[import-untyped]  # fsspec ships no types
 import numpy as np
 
+from ap_remote.config import harmless
 from ap_remote.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 PARTIAL: Final = ".partial"
@@ -32,12 +36,16 @@ class Depot(Protocol):
         """The folder's name for people, without credentials."""
         ...
 
-    def names(self) -> list[str]:
-        """Return the names of all files, in order; none where there is no folder."""
+    def sizes(self) -> dict[str, int]:
+        """Return the lengths of all files in bytes, by their names in order; none where there is no folder.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
         ...
 
     def size(self, name: str) -> int | None:
-        """Return the length of a file in bytes, ``None`` where there is none."""
+        """Return the length of a file in bytes, ``None`` where there is none; raises as :meth:`sizes`."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -83,9 +91,16 @@ class LocalDepot:
         """The folder's path."""
         return str(self._folder)
 
-    def names(self) -> list[str]:
-        """Return the names of all files."""
-        return sorted(file.name for file in self._folder.iterdir()) if self._folder.is_dir() else []
+    def sizes(self) -> dict[str, int]:
+        """Return the lengths of all files."""
+        try:
+            names = sorted(each.name for each in self._folder.iterdir() if each.is_file())
+        except FileNotFoundError:
+            return {}
+        except OSError as exc:
+            raise StoreError(f"cannot read {self._folder}: {exc.strerror or exc}") from exc
+        sizes = {name: self.size(name) for name in names}
+        return {name: size for name, size in sizes.items() if size is not None}  # a writer took the others away now
 
     def size(self, name: str) -> int | None:
         """Return the length of a file."""
@@ -93,6 +108,8 @@ class LocalDepot:
             return (self._folder / name).stat().st_size
         except FileNotFoundError:
             return None
+        except OSError as exc:
+            raise StoreError(f"cannot read {self._folder}: {exc.strerror or exc}") from exc
 
     def read(self, name: str) -> bytes:
         """Return a whole file."""
@@ -125,46 +142,46 @@ class FsspecDepot:
 
         Raises:
             ConfigError: no filesystem takes that address.
+            StoreError: it cannot be reached.
         """
+        self._place = harmless(url)
         try:
             self._fs, self._folder = fsspec.url_to_fs(url)
         except (ImportError, ValueError) as exc:
-            message = f"vectors cannot be kept at {harmless(url)}: {exc}"
+            message = f"vectors cannot be kept at {self._place}: {exc}"
             raise ConfigError(message) from exc
+        except Exception as exc:  # some connect at once, and raise what their libraries do
+            raise self._failed("reach", exc) from exc
 
     @property
     def place(self) -> str:
         """The folder's address, without credentials."""
-        return harmless(str(self._fs.unstrip_protocol(self._folder)))
+        return self._place
 
-    def names(self) -> list[str]:
-        """Return the names of all files."""
-        self._fs.invalidate_cache(self._folder)  # other machines may write here
-        try:
-            found = self._fs.ls(self._folder, detail=True)
-        except FileNotFoundError:
-            return []
-        except OSError as exc:
-            raise self._failed("read", exc) from exc
-        return sorted(str(each["name"]).rpartition("/")[2] for each in found if each["type"] == "file")
+    def sizes(self) -> dict[str, int]:
+        """Return the lengths of all files."""
+        with self._told("read"):
+            self._fs.invalidate_cache(self._folder)  # other machines may write here
+            try:
+                found = self._fs.ls(self._folder, detail=True)
+            except FileNotFoundError:
+                return {}
+        files = {str(each["name"]).rpartition("/")[2]: int(each["size"]) for each in found if each["type"] == "file"}
+        return dict(sorted(files.items()))
 
     def size(self, name: str) -> int | None:
         """Return the length of a file."""
-        try:
-            return int(self._fs.info(self._path(name))["size"])
-        except FileNotFoundError:
-            return None
-        except OSError as exc:
-            raise self._failed("read", exc) from exc
+        with self._told("read"):
+            self._fs.invalidate_cache(self._folder)  # it may be newer than the last listing
+            try:
+                return int(self._fs.info(self._path(name))["size"])
+            except FileNotFoundError:
+                return None
 
     def read(self, name: str) -> bytes:
         """Return a whole file."""
-        try:
+        with self._told("read", FileNotFoundError):
             return bytes(self._fs.cat_file(self._path(name)))
-        except FileNotFoundError:
-            raise
-        except OSError as exc:
-            raise self._failed("read", exc) from exc
 
     def array(self, name: str) -> NDArray[Any]:
         """Read a table."""
@@ -174,28 +191,38 @@ class FsspecDepot:
     def write(self, name: str, body: bytes) -> None:
         """Write a file under a temporary name and move it into place."""
         partial = self._path(f"{name}.{_mark()}{PARTIAL}")
-        try:
+        with self._told("write to"):
             self._fs.makedirs(self._folder, exist_ok=True)
-            self._fs.pipe_file(partial, body)
-            self._fs.mv(partial, self._path(name))
-        except OSError as exc:
-            raise self._failed("write to", exc) from exc
+            try:
+                self._fs.pipe_file(partial, body)
+                self._fs.mv(partial, self._path(name))
+            except BaseException:
+                with suppress(Exception):  # the next writer sweeps what could not be taken away
+                    self._fs.rm_file(partial)
+                raise
 
     def remove(self, name: str) -> None:
         """Take a file away."""
-        try:
+        with self._told("write to"), suppress(FileNotFoundError):
             self._fs.rm_file(self._path(name))
-        except FileNotFoundError:
-            return
-        except OSError as exc:
-            raise self._failed("write to", exc) from exc
 
     def _path(self, name: str) -> str:
         return f"{self._folder}/{name}"
 
-    def _failed(self, what: str, exc: OSError) -> StoreError:
+    @contextmanager
+    def _told(self, what: str, *known: type[OSError]) -> Iterator[None]:
+        """Turn what a filesystem raises into one sentence, but for what the caller knows."""
+        try:
+            yield
+        except known:
+            raise
+        except Exception as exc:  # each filesystem has errors of its own, not all of them an OSError
+            raise self._failed(what, exc) from exc
+
+    def _failed(self, what: str, exc: Exception) -> StoreError:
         # The text of a foreign error may hold the address with what signs it.
-        return StoreError(f"cannot {what} {self.place}: {exc.strerror or type(exc).__name__}")
+        why = (exc.strerror if isinstance(exc, OSError) else None) or type(exc).__name__
+        return StoreError(f"cannot {what} {self._place}: {why}")
 
 
 def depot(root: Path | str, name: str) -> Depot:
@@ -203,6 +230,7 @@ def depot(root: Path | str, name: str) -> Depot:
 
     Raises:
         ConfigError: no filesystem takes that address.
+        StoreError: it cannot be reached.
     """
     if isinstance(root, Path):
         return LocalDepot(root / name)
@@ -246,10 +274,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def harmless(url: str) -> str:
-    """Return an address without what stands before an ``@`` or after a ``?``."""
-    scheme, marks, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{marks}{host.rpartition('@')[2]}{slash}{path}".partition("?")[0]

@@ -64,7 +64,7 @@ def read(folder: Path) -> Manifest | None:
         return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as exc:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
         _log.warning("the cached index in %s cannot be read and is made anew: %s", folder, exc)
         return None
 
@@ -134,7 +134,7 @@ def read_choice(folder: Path) -> Choice | None:
         return msgspec.json.decode((folder / CHOICE).read_bytes(), type=Choice)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as exc:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
         _log.warning("%s cannot be read and is not heeded; `ap index tune` makes it anew: %s", folder / CHOICE, exc)
         return None
 

@@ -6,17 +6,18 @@ import asyncio
 import math
 from datetime import datetime
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import anyio
+import msgspec
 
-from ap_remote.errors import ConfigError, StoreError
+from ap_remote.errors import ConfigError
 from ap_remote.model import NodeId
-from ap_remote.semantic import question
+from ap_remote.semantic import question, whereabouts
 from ap_remote.semantic.chosen import Chosen
 from ap_remote.semantic.extras import need
-from ap_remote.semantic.results import Answer, Hit, IndexStatus, Label
+from ap_remote.semantic.opened import Opened, VectorTable
+from ap_remote.semantic.results import Answer, Hit, IndexStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,32 +26,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ap_remote.remote.base import Remote
-    from ap_remote.semantic.asking import Asked, Begun, Means
     from ap_remote.semantic.calibration import Calibration
     from ap_remote.semantic.candidates import Negatives
-    from ap_remote.semantic.catalog import Generation
     from ap_remote.semantic.distributed import Cluster
     from ap_remote.semantic.duplicates import Duplicates
     from ap_remote.semantic.encoder import Encoder
-    from ap_remote.semantic.question import Example, Wish
-    from ap_remote.semantic.reader import Reader
+    from ap_remote.semantic.question import Example
     from ap_remote.semantic.results import BuildReport
-    from ap_remote.semantic.serving import Serving
-    from ap_remote.semantic.store import EmbeddingStore
+
+__all__ = ["Like", "SemanticIndex", "VectorTable"]
 
 Like = Path | bytes | NodeId
-
-
-class VectorTable(NamedTuple):
-    """Every photograph with its vector, as :mod:`ap_remote.organise` needs them."""
-
-    ids: tuple[str, ...]
-    """Node ids; several may share a vector."""
-    rows: NDArray[np.intp]
-    """For each id the row of *vectors*."""
-    vectors: NDArray[np.float32]
-    labels: tuple[tuple[Label, ...], ...]
-    """For each row of *vectors* what the classifier saw."""
 
 
 class SemanticIndex:
@@ -61,6 +47,7 @@ class SemanticIndex:
         folder: Path,
         encoder: str | Encoder | None = None,
         *,
+        vectors: Path | str | None = None,
         device: str | None = None,
         compiled: bool = False,
         tier: str | None = None,
@@ -71,16 +58,20 @@ class SemanticIndex:
             folder: keeps catalogue, vectors, index and what encoders keep.
             encoder: an encoder, or what :func:`~ap_remote.semantic.registry.load_encoder` takes; by default the one
                 that the index was built with, and ``offline`` for the first build.
+            vectors: keeps the vectors in place of *folder*: a path, or an address of fsspec without credentials. By
+                default they stay where they are.
             device: where the encoder computes, as ``load_encoder`` takes it.
             compiled: let ``torch.compile`` translate the encoder.
             tier: what serves searches, of :data:`~ap_remote.semantic.tiers.NAMES`; the library's size tells by default.
+
+        Raises:
+            ConfigError: the address of the vectors says how to get in.
         """
         self.folder = folder
-        self._tier = tier
+        self.vectors = None if vectors is None else whereabouts.root(folder, vectors)
+        """Where vectors are to lie; ``None``: where they are."""
         self._chosen = Chosen(folder, encoder, device=device, compiled=compiled)
-        self._serving: Serving | None = None
-        self._reader: Reader | None = None
-        self._lock = Lock()
+        self._opened = Opened(folder, self._chosen, vectors=self.vectors, tier=tier)
 
     async def build(
         self,
@@ -101,9 +92,9 @@ class SemanticIndex:
         from ap_remote.semantic.build import build
         from ap_remote.semantic.store import EmbeddingStore
 
-        encoder = await asyncio.to_thread(self._load)
+        encoder = await self.encoder()
         await asyncio.to_thread(lambda: encoder.fingerprint)
-        store = await asyncio.to_thread(EmbeddingStore, self.folder, write=True)
+        store = await asyncio.to_thread(EmbeddingStore, self.folder, write=True, vectors=self.vectors)
         try:
             return await build(
                 remote, store, encoder, query=query, limit=limit, retry=retry, progress=progress, cluster=cluster
@@ -113,19 +104,27 @@ class SemanticIndex:
                 await asyncio.to_thread(store.close)
 
     def status(self) -> IndexStatus:
-        """Return how the index stands, without loading any of it."""
+        """Return how the index stands, without loading any of it.
+
+        Raises:
+            StoreError: it cannot be read, or vectors that lie elsewhere are not there.
+        """
         need("numpy")
         from ap_remote.semantic.store import CATALOG, EmbeddingStore
 
+        nothing = IndexStatus(
+            folder=str(self.folder), place=str(whereabouts.root(self.folder, self.vectors)), built=False
+        )
         if not (self.folder / CATALOG).exists():
-            return IndexStatus(folder=str(self.folder), built=False)
-        with EmbeddingStore(self.folder) as store:
+            return nothing
+        with EmbeddingStore(self.folder, vectors=self.vectors) as store:
             active = store.active()
             if active is None:
-                return IndexStatus(folder=str(self.folder), built=False)
+                return nothing
             one = active.fingerprint
-            return IndexStatus(
-                folder=str(self.folder),
+            store.reach(one)
+            return msgspec.structs.replace(
+                nothing,
                 built=True,
                 encoder=active.encoder,
                 fingerprint=one,
@@ -207,11 +206,13 @@ class SemanticIndex:
         from ap_remote.semantic import answers, asking
         from ap_remote.semantic.calibration import Cut
 
-        pictures = await asking.pictures(remote, wish, self._load, self._known) if wish.examples else []
+        pictures = (
+            await asking.pictures(remote, wish, self._chosen.encoder, self._opened.known) if wish.examples else []
+        )
         found = await answers.by_md5(remote, query) if query else None
         wide = limit * answers.POOL if variety else limit
         candidates, first, kept = await asyncio.to_thread(
-            self._begin, asking.Asked(wish, pictures, query, found, negatives, wide)
+            self._opened.begin, asking.Asked(wish, pictures, query, found, negatives, wide)
         )
         cut = Cut(
             lowest=min_score if isinstance(min_score, (int, float)) else None,
@@ -223,7 +224,7 @@ class SemanticIndex:
         asked = answers.digest(candidates.serving.generation.fingerprint, wish, query, negatives, cut.lowest, collapse)
         after = answers.opened(cursor, asked)
         wanted = answers.Wanted(limit, cut, collapse, variety, after, asked)
-        return await answers.collect(candidates, first, remote, wanted, self._store)
+        return await answers.collect(candidates, first, remote, wanted, self._opened.store)
 
     async def calibrate(
         self, text: str, *, yes: Sequence[str], no: Sequence[str], precision: float = 0.9
@@ -241,7 +242,7 @@ class SemanticIndex:
             MissingExtraError: scikit-learn is not installed.
         """
         need("numpy")
-        return await asyncio.to_thread(self._calibrate, question.wish(text, None), yes, no, precision)
+        return await asyncio.to_thread(self._opened.calibrate, question.wish(text, None), yes, no, precision)
 
     async def duplicates(self, remote: Remote, *, query: str = "", kinds: Sequence[str] = ()) -> Duplicates:
         """Return photographs that are one; see :func:`ap_remote.semantic.duplicates.find`.
@@ -253,8 +254,8 @@ class SemanticIndex:
         need("numpy")
         from ap_remote.semantic import duplicates
 
-        serving = await asyncio.to_thread(self._serve)
-        return await duplicates.find(remote, serving, self._store, query=query, kinds=kinds)
+        serving = await asyncio.to_thread(self._opened.serving)
+        return await duplicates.find(remote, serving, self._opened.store, query=query, kinds=kinds)
 
     async def table(self) -> VectorTable:
         """Return every indexed photograph with its vector and labels.
@@ -263,16 +264,16 @@ class SemanticIndex:
             StoreError: nothing is built yet.
         """
         need("numpy")
-        return await asyncio.to_thread(self._table)
+        return await asyncio.to_thread(self._opened.table)
 
     async def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return unit vectors ``[n, dim]`` of texts, by the index's encoder."""
-        encoder = await asyncio.to_thread(self._load)
+        encoder = await self.encoder()
         return await asyncio.to_thread(encoder.encode_texts, texts)
 
     async def encoder(self) -> Encoder:
         """Return the encoder, found but not read. Raises as :func:`~ap_remote.semantic.registry.load_encoder`."""
-        return await asyncio.to_thread(self._load)
+        return await asyncio.to_thread(self._chosen.encoder)
 
     def check(self) -> None:
         """Make sure that the index can be asked, and was built with this encoder.
@@ -282,103 +283,11 @@ class SemanticIndex:
             EncoderError: it was built with another, or its files were exchanged.
         """
         need("numpy")
-        self._generation(self._store())
+        self._opened.generation(self._opened.store())
 
     def close(self) -> None:
         """Let go of the files; the next question opens them again. Without it they stay open."""
-        if self._reader is not None:
-            self._reader.close()
-
-    def _load(self) -> Encoder:
-        return self._chosen.encoder()
-
-    def _store(self) -> EmbeddingStore:
-        """Return the store, open for reading; it stays open."""
-        from ap_remote.semantic.reader import Reader
-
-        if self._reader is None:
-            self._reader = Reader(self.folder)
-        return self._reader.store()
-
-    def _generation(self, store: EmbeddingStore) -> Generation:
-        active = store.active()
-        if active is None or store.catalog.is_empty(active.fingerprint):
-            built = active is not None and active.updated
-            why = "the last build found no photographs that can be indexed; when there are some, " if built else ""
-            message = f"the index in {self.folder} is empty: {why}run `ap index build`"
-            raise StoreError(message)
-        self._chosen.check(store, active)
-        return active
-
-    def _serve(self) -> Serving:
-        """Return the index in memory, loaded anew when the store has changed."""
-        from ap_remote.semantic.faiss_index import open_index
-        from ap_remote.semantic.serving import Serving
-
-        store = self._store()
-        generation = self._generation(store)
-        changes = store.catalog.changes(generation.fingerprint)
-        with self._lock:
-            serving = self._serving
-            if serving is not None and (serving.generation, serving.changes) == (generation, changes):
-                return serving
-            watermark, stored = store.watermark(generation.fingerprint), store.stored(generation)
-            index = open_index(
-                store.index_folder(generation.fingerprint),
-                fingerprint=generation.fingerprint,
-                dim=generation.dim,
-                watermark=watermark,
-                load=lambda: stored,
-                tier=self._tier,
-            )
-            self._serving = Serving(generation, watermark.changes, index, stored)
-            return self._serving
-
-    def _known(self, md5s: Sequence[str]) -> set[str]:
-        """Return which contents have a vector that a search may use."""
-        store = self._store()
-        return set(store.catalog.rows_of(self._generation(store).fingerprint, md5s))
-
-    def _means(self) -> Means:
-        from ap_remote.semantic.asking import Means
-
-        return Means(self._serve(), self._store(), self._load(), self._chosen.texts)
-
-    def _begin(self, asked: Asked) -> Begun:
-        from ap_remote.semantic import asking
-
-        means = self._means()
-        return asking.begin(asked, means, self._marks_file(means.serving))
-
-    def _calibrate(self, wish: Wish, yes: Sequence[str], no: Sequence[str], precision: float) -> Calibration:
-        from ap_remote.semantic import asking, calibration
-
-        means = self._means()
-        found = asking.marks(wish, [*yes, *no], means)
-        wanted = set(yes)
-        made = calibration.fit(
-            question.show(wish.terms), list(found.values()), [node in wanted for node in found], precision=precision
-        )
-        calibration.keep(self._marks_file(means.serving), made)
-        return made
-
-    def _marks_file(self, serving: Serving) -> Path:
-        return self.folder / "calibration" / f"{serving.generation.fingerprint}.json"
-
-    def _table(self) -> VectorTable:
-        import numpy as np
-
-        store = self._store()
-        generation = self._generation(store)
-        rows, vectors = store.vectors(generation)
-        nodes = store.catalog.nodes(generation.fingerprint)
-        records = store.catalog.contents_of(generation.fingerprint, (int(row) for row in rows))
-        return VectorTable(
-            ids=tuple(node for node, _ in nodes),
-            rows=np.searchsorted(rows, np.asarray([row for _, row in nodes], dtype=np.int64)),
-            vectors=vectors.astype(np.float32),
-            labels=tuple(records[int(row)].labels for row in rows),
-        )
+        self._opened.close()
 
 
 def _check(min_score: float | str | None, confidence: float | None, variety: float, cursor: str) -> None:

@@ -9,10 +9,9 @@ change. No scheduler is known here; :mod:`ap_remote.semantic.distributed` speaks
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import anyio
-import msgspec
 import numpy as np
 
 from ap_remote.errors import CorruptStoreError, RemoteError, StoreError
@@ -170,10 +169,9 @@ class _Kept:
 
 def _check(target: Depot, encoder: Encoder) -> None:
     """Make sure that the folder here is the one that the build writes to."""
-    found: Any = None
     try:
         found = shards.read_meta(target)
-    except (FileNotFoundError, CorruptStoreError, msgspec.MsgspecError):
+    except (FileNotFoundError, CorruptStoreError):
         found = None
     if found is None or (found.fingerprint, found.dim) != (encoder.fingerprint, encoder.dim):
         message = f"{target.place} is not the folder of the build's vectors; every worker must reach that one"

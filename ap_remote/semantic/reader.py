@@ -35,9 +35,10 @@ class Reader:
     file itself is another (a build made it anew, the index was deleted) or the process is (a fork), it is opened again.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Read the store in *folder*, which need not be there yet."""
+    def __init__(self, folder: Path, vectors: Path | str | None = None) -> None:
+        """Read the store in *folder*, which need not be there yet; *vectors* as the store takes it."""
         self._folder = folder
+        self._vectors = vectors
         self._held: _Held | None = None
 
     def store(self) -> EmbeddingStore:
@@ -68,7 +69,7 @@ class Reader:
         self._drop(os.getpid())
 
     def _open(self, process: int) -> EmbeddingStore:
-        store = EmbeddingStore(self._folder)
+        store = EmbeddingStore(self._folder, vectors=self._vectors)
         # Another thread may be reading by a catalogue that was replaced, so the last one to let go of it closes it.
         weakref.finalize(store.catalog, _close, store.catalog.connection, process)
         return store

@@ -106,6 +106,8 @@ class IndexStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The state of an index on disk."""
 
     folder: str
+    place: str = ""
+    """Where the vectors lie: a path, or an address of fsspec."""
     built: bool
     """Whether a search can be answered."""
     encoder: str | None = None

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from ap_remote.errors import CorruptStoreError, NewerStoreError, StoreError
-from ap_remote.semantic.depot import PARTIAL
+from ap_remote.semantic.depot import PARTIAL, LocalDepot
 from ap_remote.semantic.encoder import Provenance
 from ap_remote.semantic.measures import Measures
 from ap_remote.semantic.results import ItemFailure, Label
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ap_remote.semantic.depot import Depot
 
 FORMAT: Final = 1
+META: Final = "meta.json"
 _NAME: Final = re.compile(r"(shard-(?:\d{6}|[0-9a-f]{32}))\.(npy|json)$")
 
 
@@ -101,20 +102,24 @@ def next_number(names: Iterable[str]) -> int:
 
 
 def write_meta(depot: Depot, meta: Meta) -> None:
-    """Make a generation's folder, or check that the one there belongs to *meta*.
+    """Make a generation's folder, or check that the one there belongs to *meta*; what cannot be read is written anew.
 
     Raises:
         NewerStoreError: written by a newer version.
         CorruptStoreError: it was made with something else.
         StoreError: it cannot be written.
     """
-    if depot.size("meta.json") is None:
-        depot.write("meta.json", msgspec.json.encode(meta))
+    if depot.size(META) is None:
+        depot.write(META, msgspec.json.encode(meta))
         return
-    found = read_meta(depot)
+    try:
+        found = read_meta(depot)
+    except CorruptStoreError:
+        depot.write(META, msgspec.json.encode(meta))
+        return
     if (found.fingerprint, found.dim) != (meta.fingerprint, meta.dim):
         message = (
-            f"{depot.place}/meta.json belongs to fingerprint {found.fingerprint} ({found.dim} numbers), "
+            f"{depot.place}/{META} belongs to fingerprint {found.fingerprint} ({found.dim} numbers), "
             f"not {meta.fingerprint}"
         )
         raise CorruptStoreError(message)
@@ -128,7 +133,7 @@ def read_meta(depot: Depot) -> Meta:
         NewerStoreError: written by a newer version.
         CorruptStoreError: it cannot be read.
     """
-    found: Meta = _decode(depot, "meta.json", Meta, "vectors")
+    found: Meta = _decode(depot, META, Meta, "vectors")
     return found
 
 
@@ -163,7 +168,8 @@ def read(depot: Depot, name: str, *, dim: int) -> NDArray[np.float16]:
     try:
         rows: NDArray[np.float16] = depot.array(f"{name}.npy")
     except (OSError, ValueError, EOFError) as exc:
-        message = f"{file} cannot be read ({exc}); `ap index build` makes its vectors again"
+        why = (exc.strerror or exc) if isinstance(exc, OSError) else "it is not what was written"
+        message = f"{file} cannot be read ({why}); `ap index build` makes its vectors again"
         raise CorruptStoreError(message) from exc
     if rows.ndim != 2 or rows.shape[1] != dim or rows.dtype != np.float16:  # noqa: PLR2004 - a table has two axes
         message = f"{file} holds {rows.dtype}{list(rows.shape)}, not float16 rows of {dim}; `ap index build` repairs it"
@@ -188,17 +194,28 @@ def whole(depot: Depot, name: str) -> Shard | None:
 
 
 def sized(depot: Depot, name: str) -> bool:
-    """Whether a shard's files are there with the length that was written: cheap, without reading the rows."""
+    """Whether a shard's files are there with the length that was written, and a table: cheap, without its rows.
+
+    Of a table that is not on this machine only the length is looked at.
+    """
     try:
         contents = _decode(depot, f"{name}.json", _Contents, "a shard")
     except (CorruptStoreError, FileNotFoundError):
         return False
-    return bool(depot.size(f"{name}.npy") == contents.size)
+    if depot.size(f"{name}.npy") != contents.size:
+        return False
+    if isinstance(depot, LocalDepot):
+        try:
+            rows = depot.array(f"{name}.npy")
+        except (OSError, ValueError, EOFError):
+            return False
+        return rows.ndim == 2 and len(rows) == len(contents.records) and rows.dtype == np.float16  # noqa: PLR2004
+    return True
 
 
 def names(depot: Depot) -> list[str]:
     """Return the names of all shards that have a file, in order."""
-    return sorted({match[1] for name in depot.names() if (match := _NAME.match(name))})
+    return sorted({match[1] for name in depot.sizes() if (match := _NAME.match(name))})
 
 
 def sweep(depot: Depot, name: str) -> None:
@@ -209,7 +226,7 @@ def sweep(depot: Depot, name: str) -> None:
 
 def sweep_partial(depot: Depot) -> None:
     """Take away what a killed writer left half-written."""
-    for name in depot.names():
+    for name in depot.sizes():
         if name.endswith(PARTIAL):
             depot.remove(name)
 
@@ -225,6 +242,6 @@ def _decode(depot: Depot, name: str, kind: type[Any], what: str) -> Any:
         if version > FORMAT:
             raise NewerStoreError(f"{what} in {depot.place}", version, FORMAT)
         return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         message = f"{depot.place}/{name} cannot be read: {exc}"
         raise CorruptStoreError(message) from exc

@@ -81,7 +81,7 @@ class Sources:
         for entry in item.entries:
             if item.first:
                 return source._replace(entry=entry)
-            load = thumbnails.poster if entry.is_video else thumbnails.fetch
+            load = thumbnails.thumbnail if entry.is_video else thumbnails.fetch
             with self._stages.timed("fetch"):
                 fetched = await load(self._remote, entry, size=self._encoder.thumbnail_size)
             self._heard(fetched)

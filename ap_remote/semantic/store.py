@@ -8,7 +8,8 @@
     embeddings/<fingerprint>/shard-000000.json  whose they are, with a checksum
     index/<fingerprint>/                        a cache, see :mod:`ap_remote.semantic.faiss_index`
 
-``embeddings`` may lie elsewhere, on whatever filesystem fsspec knows; the rest is made again from it.
+``embeddings`` may lie elsewhere, on whatever filesystem fsspec knows (:mod:`ap_remote.semantic.whereabouts`); the rest
+is made again from it.
 
 Order of writes: shard to a temporary file, fsync, rename, fsync of the folder, the same for its description, then the
 catalogue's commit. What a crash left between is adopted or swept when the next writer opens. There is one writer at a
@@ -18,20 +19,20 @@ time; readers see what was committed.
 from __future__ import annotations
 
 import weakref
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from ap_remote.errors import BusyStoreError, ConfigError, CorruptStoreError, StoreError
-from ap_remote.semantic import shards
+from ap_remote.errors import BusyStoreError, CorruptStoreError, StoreError
+from ap_remote.semantic import shards, whereabouts
 from ap_remote.semantic.catalog import Catalog, Generation
-from ap_remote.semantic.depot import Depot, depot, harmless
+from ap_remote.semantic.depot import Depot, depot
 from ap_remote.semantic.stored import ShardVectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from numpy.typing import NDArray
@@ -53,23 +54,47 @@ class EmbeddingStore:
         Args:
             folder: keeps the catalogue and the index, on this machine.
             write: append, and be the only one who does.
-            vectors: keeps the vectors, a path or an address of fsspec; ``embeddings`` in *folder* by default.
+            vectors: keeps the vectors, a path or an address of fsspec; by default they stay where they are, which is
+                ``embeddings`` in *folder* for a new store.
 
         Raises:
-            StoreError: there is none to read, or it cannot be opened.
+            ConfigError: the address of the vectors says how to get in.
+            StoreError: there is none to read, it cannot be opened, or its vectors are not in *vectors*.
             BusyStoreError: another process writes.
             NewerStoreError: written by a newer version.
             CorruptStoreError: a reader found the catalogue damaged; a writer makes it again from the shards.
         """
         self.folder = folder
-        self._vectors = folder / "embeddings" if vectors is None else vectors
+        self._vectors = whereabouts.root(folder, vectors)
         self._depots: dict[str, Depot] = {}
         self._lock = _take_lock(folder) if write else None
         try:
             self.catalog = self._open(folder / CATALOG)
+            try:
+                self._settle()
+            except BaseException:
+                self.catalog.close()
+                raise
         except BaseException:
             self._release()
             raise
+
+    def _settle(self) -> None:
+        """Make sure that the vectors are where they are said to lie, if that is not where they were."""
+        before = whereabouts.before(self.folder)
+        if before == self.place:
+            return
+        for generation in self.catalog.generations():
+            there = self.depot(generation.fingerprint).sizes()
+            for name in self.catalog.shards(generation.fingerprint):
+                if not {f"{name}.npy", f"{name}.json"} <= there.keys():
+                    message = (
+                        f"the vectors of the index in {self.folder} are in {before}, and {self.place} does not have "
+                        "all of them: copy that folder there as it is, or leave the setting `vectors` as it was"
+                    )
+                    raise StoreError(message)
+        if self._lock is not None:
+            whereabouts.remember(self.folder, self._vectors)
 
     def _open(self, file: Path) -> Catalog:
         if self._lock is None:
@@ -104,7 +129,7 @@ class EmbeddingStore:
 
     def active(self) -> Generation | None:
         """Return the generation that searches use."""
-        return next((each for each in self.catalog.generations() if each.active), None)
+        return self.catalog.active()
 
     def begin(self, fingerprint: str, encoder: str, dim: int, made_with: Provenance | None = None) -> None:
         """Open a generation for appending, and repair what a crash left in it.
@@ -114,8 +139,9 @@ class EmbeddingStore:
         Raises:
             NewerStoreError: written by a newer version.
             CorruptStoreError: the folder belongs to other vectors.
-            StoreError: the disk is full or cannot be written.
+            StoreError: the disk is full or cannot be written, or vectors that lie elsewhere are not there.
         """
+        self.reach(fingerprint)
         depot = self.depot(fingerprint)
         shards.write_meta(depot, shards.Meta(fingerprint=fingerprint, encoder=encoder, dim=dim, made_with=made_with))
         self.catalog.add_generation(fingerprint, encoder, dim)
@@ -189,21 +215,23 @@ class EmbeddingStore:
 
     @property
     def place(self) -> str:
-        """The folder or the address under which each generation's vectors have a folder of their own.
+        """The folder or the address under which each generation's vectors have a folder of their own."""
+        return str(self._vectors)
+
+    def reach(self, fingerprint: str) -> None:
+        """Make sure that vectors which lie elsewhere are there: what is not mounted is an empty folder.
 
         Raises:
-            ConfigError: the address says how to get in.
+            StoreError: they are not.
         """
-        root = str(self._vectors)
-        if "://" not in root:
-            return str(Path(root).absolute())
-        if harmless(root) != root:
+        if self._vectors == whereabouts.inside(self.folder) or not self.catalog.shards(fingerprint):
+            return  # what is lost within the index is made anew
+        if self.depot(fingerprint).size(shards.META) is None:
             message = (
-                f"the address of the vectors, {harmless(root)}, says how to get in: it would be told to every worker; "
-                "leave that to the configuration of fsspec on each of them"
+                f"{self.place} does not have the vectors of the index in {self.folder}: mount it, or say where they "
+                f"are; if they are lost, take {CATALOG} away from the index and build it again"
             )
-            raise ConfigError(message)
-        return root
+            raise StoreError(message)
 
     def meta(self, fingerprint: str) -> shards.Meta:
         """Return what a generation was made with; raises as :func:`ap_remote.semantic.shards.read_meta`."""
@@ -219,13 +247,19 @@ class EmbeddingStore:
 
         Raises:
             CorruptStoreError: a shard is missing or damaged.
+            StoreError: vectors that lie elsewhere cannot be reached.
         """
         stored = self.stored(generation)
         return stored.rows, stored.take(np.arange(len(stored.rows)))
 
     def stored(self, generation: Generation) -> ShardVectors:
-        """Return all rows, whose vectors are read when they are asked for."""
+        """Return all rows, whose vectors are read when they are asked for.
+
+        Raises:
+            StoreError: vectors that lie elsewhere cannot be reached.
+        """
         one = generation.fingerprint
+        self.reach(one)
         # Whoever keeps the vectors must not keep the catalogue's file open with them.
         known, folder = weakref.ref(self.catalog), self.folder
 
@@ -243,13 +277,6 @@ class EmbeddingStore:
             dim=generation.dim,
             keys=keys,
         )
-
-    def vector(self, generation: Generation, row: int) -> NDArray[np.float32]:
-        """Return one row's vector ``[dim]``."""
-        name, position = self.catalog.place(generation.fingerprint, row)
-        rows = shards.read(self.depot(generation.fingerprint), name, dim=generation.dim)
-        found: NDArray[np.float32] = rows[position].astype(np.float32)
-        return found
 
     def watermark(self, fingerprint: str) -> Watermark:
         """Return what changes whenever the rows do."""
@@ -271,8 +298,7 @@ class EmbeddingStore:
 
     def size(self, fingerprint: str) -> int:
         """Return the bytes of a generation's vectors and of its index."""
-        depot = self.depot(fingerprint)
-        vectors = sum(depot.size(name) or 0 for name in depot.names())
+        vectors = sum(self.depot(fingerprint).sizes().values())
         return vectors + sum(file.stat().st_size for file in self.index_folder(fingerprint).glob("*"))
 
     def index_folder(self, fingerprint: str) -> Path:

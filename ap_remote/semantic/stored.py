@@ -1,6 +1,7 @@
 """The vectors of a generation where they lie: in shards, which are mapped when they are asked for.
 
-A million rows cost 24 MB here for their places; the vectors themselves stay on the disk, in the system's cache.
+A million rows cost 24 MB here for their places; the vectors themselves stay on the disk, in the system's cache. On a
+filesystem that cannot be mapped a shard is read as a whole, and some of them are kept.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 OPEN: Final = 512
 """Shards that stay mapped at once: each holds a file descriptor."""
+HELD: Final = 2**30
+"""Bytes of shards that stay in memory, where they lie on a filesystem that cannot map them (own choice)."""
 
 
 class ShardVectors:
@@ -53,6 +56,7 @@ class ShardVectors:
         self._dim = dim
         self._keys = keys
         self._open: dict[int, NDArray[np.float16]] = {}
+        self._held = 0
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -90,9 +94,11 @@ class ShardVectors:
         found = self._open.get(number)
         if found is None:
             found = shards.read(self._depot, self._names[number], dim=self._dim)
-            if len(self._open) >= OPEN:
-                self._open = {}
+            cost = 0 if isinstance(found, np.memmap) else found.nbytes
+            if len(self._open) >= OPEN or (cost and self._held + cost > HELD):
+                self._open, self._held = {}, 0
             self._open[number] = found
+            self._held += cost
         return found
 
 

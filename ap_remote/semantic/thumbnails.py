@@ -72,17 +72,8 @@ async def fetch(remote: Remote, entry: Entry, *, size: int) -> Fetched:
     Raises:
         RemoteError: what concerns the account and not this photograph, such as expired credentials.
     """
-    try:
-        if isinstance(remote, SupportsThumbnails):
-            try:
-                return Fetched("ok", await remote.thumbnail(NodeId(entry.id), size=size), upright=True)
-            except UnsupportedError:
-                pass
-    except (NotFoundError, IsFolderError):
-        return Fetched("missing", reason=_GONE)
-    except (TransportError, IntegrityError) as exc:
-        return Fetched("transient", reason=str(exc))
-    return await original(remote, entry)
+    found = await thumbnail(remote, entry, size=size)
+    return await original(remote, entry) if found is None else found
 
 
 async def original(remote: Remote, entry: Entry) -> Fetched:
@@ -98,18 +89,18 @@ async def original(remote: Remote, entry: Entry) -> Fetched:
         return Fetched("transient", reason=str(exc))
 
 
-async def poster(remote: Remote, entry: Entry, *, size: int) -> Fetched | None:
-    """Fetch a film's thumbnail; ``None`` where the service has none. Raises as :func:`fetch`."""
+async def thumbnail(remote: Remote, entry: Entry, *, size: int) -> Fetched | None:
+    """Fetch what the service shows of a photograph or a film; ``None`` where that is nothing. Raises as `fetch`."""
+    if not isinstance(remote, SupportsThumbnails):
+        return None
     try:
-        if isinstance(remote, SupportsThumbnails):
-            return Fetched("ok", await remote.thumbnail(NodeId(entry.id), size=size), upright=True)
+        return Fetched("ok", await remote.thumbnail(NodeId(entry.id), size=size), upright=True)
     except UnsupportedError:
         return None
     except (NotFoundError, IsFolderError):
         return Fetched("missing", reason=_GONE)
     except (TransportError, IntegrityError) as exc:
         return Fetched("transient", reason=str(exc))
-    return None
 
 
 def decode(

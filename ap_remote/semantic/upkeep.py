@@ -33,15 +33,17 @@ class Vectors(msgspec.Struct, frozen=True, kw_only=True):
     updated: datetime | None = None
 
 
-def held(folder: Path) -> list[Vectors]:
+def held(folder: Path, place: Path | str | None = None) -> list[Vectors]:
     """Return all vectors of an index, those that serve first; none where there is no index.
+
+    Here and below *place* is where they lie, as :class:`~ap_remote.semantic.store.EmbeddingStore` takes it.
 
     Raises:
         StoreError: it cannot be read.
     """
     if not (folder / CATALOG).exists():
         return []
-    with EmbeddingStore(folder) as store:
+    with EmbeddingStore(folder, vectors=place) as store:
         found = []
         for each in store.catalog.generations():
             rows = store.watermark(each.fingerprint).rows
@@ -73,18 +75,18 @@ def idle(vectors: Iterable[Vectors]) -> tuple[list[Vectors], list[Vectors]]:
     return can_go, filling
 
 
-def collect(folder: Path, fingerprints: Iterable[str]) -> int:
+def collect(folder: Path, fingerprints: Iterable[str], place: Path | str | None = None) -> int:
     """Take vectors away that serve no search; return the bytes that they had.
 
     Raises:
         BusyStoreError: another process writes.
         ConfigError: there are no such vectors, or searches use them.
     """
-    with EmbeddingStore(folder, write=True) as store:
+    with EmbeddingStore(folder, write=True, vectors=place) as store:
         return sum([compaction.remove_generation(store, each) for each in fingerprints])
 
 
-def compact(folder: Path) -> Compacted:
+def compact(folder: Path, place: Path | str | None = None) -> Compacted:
     """Take dead rows away from all vectors of an index.
 
     Raises:
@@ -92,9 +94,9 @@ def compact(folder: Path) -> Compacted:
         CorruptStoreError: a shard is missing or damaged.
         StoreError: there is no index, or the disk is full; nothing was lost.
     """
-    EmbeddingStore(folder).close()  # says so where there is none; a writer would make one
+    EmbeddingStore(folder, vectors=place).close()  # says so where there is none; a writer would make one
     done = []
-    with EmbeddingStore(folder, write=True) as store:
+    with EmbeddingStore(folder, write=True, vectors=place) as store:
         for each in store.catalog.generations():
             store.begin(each.fingerprint, each.encoder, each.dim)
             done.append(compaction.compact(store, each))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
 
+from ap_remote.atomic import write_atomically
 from ap_remote.errors import EncoderError
 from ap_remote.semantic.extras import need
 
@@ -105,10 +106,9 @@ def kept_array(
     except (FileNotFoundError, ValueError, EOFError):
         _log.debug("%s is made", file)
     made = make()
-    cache.mkdir(parents=True, exist_ok=True)
-    partial = cache / f"{name}.{os.getpid()}.partial.npy"
-    np.save(partial, made, allow_pickle=False)
-    partial.replace(file)
+    stream = io.BytesIO()
+    np.save(stream, made, allow_pickle=False)
+    _keep(file, stream.getvalue())
     return made
 
 
@@ -117,12 +117,18 @@ def _known(cache: Path | None) -> dict[str, str]:
         return {}
     try:
         return msgspec.json.decode((cache / "digests.json").read_bytes(), type=dict[str, str])
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return {}
 
 
 def _remember(cache: Path, digests: dict[str, str]) -> None:
-    cache.mkdir(parents=True, exist_ok=True)
-    partial = cache / f"digests.{os.getpid()}.partial"
-    partial.write_bytes(msgspec.json.encode(digests))
-    partial.replace(cache / "digests.json")
+    _keep(cache / "digests.json", msgspec.json.encode(digests))
+
+
+def _keep(file: Path, body: bytes) -> None:
+    """Write a file that saves time; where that cannot be, the time is spent again."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, body)
+    except OSError as exc:
+        _log.warning("%s is used but not kept: %s", file, exc.strerror or exc)

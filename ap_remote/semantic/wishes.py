@@ -36,7 +36,7 @@ def read(folder: Path) -> Wishes:
         return msgspec.json.decode(file.read_bytes(), type=Wishes)
     except FileNotFoundError:
         return Wishes()
-    except (OSError, msgspec.DecodeError) as exc:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise StoreError(f"{file} cannot be read: {exc}; take it away to build as usual") from exc
 
 

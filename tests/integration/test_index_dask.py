@@ -22,7 +22,7 @@ from cloudpickle import register_pickle_by_value, unregister_pickle_by_value
 from distributed import Client, LocalCluster
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from ap_remote.cli import clusters
+from ap_remote.connect import cluster as connect_cluster
 from ap_remote.connect import connect
 from ap_remote.errors import ConfigError, UnavailableError
 from ap_remote.semantic import SemanticIndex
@@ -145,17 +145,13 @@ def _noted(folder, what):
     return [int(pid) for pid in (folder / what).read_text().split()]
 
 
-def _index(folder):
-    return SemanticIndex(folder, PlantedEncoder())
-
-
-async def _built(folder, **options):
+async def _built(folder, *, vectors=None, **options):
     async with connect("home:") as remote:
-        return await _index(folder).build(remote, **options)
+        return await SemanticIndex(folder, PlantedEncoder(), vectors=vectors).build(remote, **options)
 
 
 def _cluster(cluster, encoder, size=4):
-    opened = clusters.cluster(cluster.scheduler_address, "home:", device="auto", compiled=False)
+    opened = connect_cluster(cluster.scheduler_address, "home:", device="auto")
     return opened._replace(encoder=encoder, size=size)
 
 
@@ -169,10 +165,17 @@ def single(account, tmp_path_factory):
 def test_a_worker_killed_in_the_middle_leaves_the_store_of_a_single_build(cluster, account, single, seen, tmp_path):
     told = []
     mortal = partial(Mortal, tmp_path, dies=True)
+    elsewhere = f"file://{tmp_path}/vectors"  # by fsspec, as workers without the index's folder would write
     report = asyncio.run(
-        _built(tmp_path / "index", cluster=_cluster(cluster, mortal), progress=lambda *each: told.append(each))
+        _built(
+            tmp_path / "index",
+            vectors=elsewhere,
+            cluster=_cluster(cluster, mortal),
+            progress=lambda *each: told.append(each),
+        )
     )
     whole, store = single
+    assert not (tmp_path / "index" / "embeddings").exists()
     assert (tmp_path / "killed").exists()
     found, failed = contents(tmp_path / "index")
     assert found == store[0]

@@ -91,6 +91,9 @@ def test_an_account_without_a_kind_is_amazons(environ, write):
         ('[accounts.home]\nrate = "10"', "rate"),
         ("[accounts.home]\nconcurrency = 0", "concurrency is 1 request at least"),
         ("[accounts.home]\nconcurrency = 1.5", "concurrency"),
+        ('vectors = "s3://bucket/photos"', "must name {account}"),
+        ('vectors = "photos/{account}"', "a path from the root"),
+        ('vectors = "sftp://me:canary@host/{account}"', "sftp://host/{account}, says how to get in"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused_by_name(environ, write, text, said):
@@ -99,6 +102,33 @@ def test_a_file_that_makes_no_sense_is_refused_by_name(environ, write, text, sai
         config.load(environ)
     assert str(file) in str(caught.value)
     assert said in str(caught.value)
+
+
+def test_vectors_lie_in_a_folder_of_each_account(environ, write):
+    write('vectors = "s3://bucket/{account}/vectors"')
+    settings = config.load(environ)
+    assert settings.vectors_of("home") == "s3://bucket/home/vectors"
+    assert config.add_account(settings, Account(name="home")).vectors == settings.vectors
+    assert config.load(environ).vectors == settings.vectors
+    write("")
+    assert config.load(environ).vectors_of("home") is None
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("s3://bucket/a/b", "s3://bucket/a/b"),
+        ("s3://key:canary@bucket/a", "s3://bucket/a"),
+        ("https://canary@host/a?sig=canary", "https://host/a"),
+        ("simplecache::s3://key:canary@bucket/a", "simplecache::s3://bucket/a"),
+        ("abfs://box@name.dfs.core.windows.net/a", "abfs://box@name.dfs.core.windows.net/a"),
+        ("sftp://me@host/a", "sftp://me@host/a"),
+        ("sftp://me:canary@host", "sftp://host"),
+        ("/srv/me@home?/vectors", "/srv/me@home?/vectors"),
+    ],
+)
+def test_an_address_is_shown_without_what_lets_its_reader_in(address, shown):
+    assert config.harmless(address) == shown
 
 
 def test_an_account_may_say_how_fast_it_is_asked_and_keeps_that(environ, write):

@@ -7,8 +7,8 @@ from ap_remote.semantic.store import EmbeddingStore
 from tests.unit.semantic.planted import PlantedEncoder
 
 
-async def made(remote, folder, encoder=None, **options):
-    with EmbeddingStore(folder, write=True) as store:
+async def made(remote, folder, encoder=None, *, vectors=None, **options):
+    with EmbeddingStore(folder, write=True, vectors=vectors) as store:
         return await build(remote, store, encoder or PlantedEncoder(), **options)
 
 

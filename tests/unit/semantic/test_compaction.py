@@ -145,7 +145,7 @@ def test_a_generation_that_serves_no_search_goes_with_its_files(tmp_path):
     with EmbeddingStore(tmp_path, write=True) as store:
         assert remove_generation(store, TWO) > 0
         assert [each.fingerprint for each in store.catalog.generations()] == [ONE]
-        assert store.depot(TWO).names() == []
+        assert store.depot(TWO).sizes() == {}
     assert contents(tmp_path) == expected(3)
 
 

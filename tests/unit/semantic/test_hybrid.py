@@ -15,7 +15,7 @@ from ap_remote.backends.memory import MemoryRemote
 from ap_remote.errors import ConfigError, EncoderError, IsFolderError, NotFoundError, StoreError
 from ap_remote.model import Media, NodeId
 from ap_remote.semantic import SemanticIndex
-from ap_remote.semantic.calibration import Marks, fit
+from ap_remote.semantic.calibration import Calibration, Cut, Marks, fit
 from ap_remote.semantic.question import Example
 from ap_remote.semantic.variety import varied
 from tests.unit.semantic.planted import PlantedEncoder, picture, vector
@@ -224,6 +224,21 @@ async def test_an_empty_answer_says_why(built):
     assert "uncalibrated" in auto.note
     assert not auto.calibrated
     assert all(hit.margin > 0 for hit in auto.hits)
+
+
+def test_marks_that_allow_no_cut_are_told_with_the_precision_that_was_wanted():
+    made = Calibration(
+        question="red",
+        weights=(1.0, 1.0, 1.0),
+        intercept=0.0,
+        threshold=2.0,
+        precision=0.75,
+        held_precision=0.0,
+        held_recall=0.0,
+        error=0.1,
+        marks=20,
+    )
+    assert "no cut of precision 0.75" in Cut(auto=True, calibration=made).why(Marks(0.5, 1.0, 0.1), 0.9)
 
 
 async def test_scores_are_weighed_by_this_library(built):

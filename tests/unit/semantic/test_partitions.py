@@ -16,8 +16,9 @@ import pytest
 from typer.testing import CliRunner
 
 from ap_remote.backends.memory import MemoryRemote
-from ap_remote.cli import clusters
 from ap_remote.cli.main import app
+from ap_remote.connect import cluster as connect_cluster
+from ap_remote.connect import connect_same
 from ap_remote.errors import (
     BusyStoreError,
     ConfigError,
@@ -150,7 +151,7 @@ async def test_a_partition_done_twice_is_the_same_shard_whichever_picture_was_fa
                 remote, PlantedEncoder(), whole._replace(items=items), place=store.place, frames=0, pools=pools
             )
             found = target(store.place)
-        bodies.append({name: found.read(name) for name in found.names() if name.startswith(whole.name)})
+        bodies.append({name: found.read(name) for name in found.sizes() if name.startswith(whole.name)})
     assert len(bodies[0]) == 2
     assert bodies[0] == bodies[1]
 
@@ -207,7 +208,7 @@ async def test_a_partition_of_failures_alone_leaves_no_file(remote, tmp_path, cl
     report = await clustered(bad, tmp_path, PlantedEncoder())
     assert [each.path for each in report.failed] == ["empty.jpg"]
     assert contents(tmp_path) == ({}, {"d41d8cd98f00b204e9800998ecf8427e": report.failed[0]})
-    assert target(tmp_path / "embeddings").names() == ["meta.json"]
+    assert list(target(tmp_path / "embeddings").sizes()) == ["meta.json"]
 
 
 class Stopping(PlantedEncoder):
@@ -306,7 +307,7 @@ def test_a_worker_with_another_encoder_cannot_take_part(remote, place):
 
 async def test_what_a_log_shows_of_a_task_is_neither_path_nor_address(remote, tmp_path):
     pieces = await cut(remote, tmp_path, size=100)
-    order = Order("one", partial(clusters.opened, "home", "mark"), PlantedEncoder, "f", str(tmp_path))
+    order = Order("one", partial(connect_same, "home", "mark"), PlantedEncoder, "f", str(tmp_path))
     assert ".png" not in repr(pieces)
     assert str(tmp_path) not in repr(order)
 
@@ -337,25 +338,16 @@ def config(tmp_path, monkeypatch):
 
 def test_a_library_inside_one_process_is_refused_with_what_to_do(config):
     with pytest.raises(ConfigError, match="ap emulator"):
-        clusters.cluster("tcp://127.0.0.1:1", "local:", device="auto", compiled=False)
+        connect_cluster("tcp://127.0.0.1:1", "local:")
 
 
 def test_a_worker_that_knows_another_account_by_that_name_says_so(config):
-    cluster = clusters.cluster("tcp://127.0.0.1:1", "home:Pictures", device="auto", compiled=False)
+    cluster = connect_cluster("tcp://127.0.0.1:1", "home:Pictures")
     assert b"canary" not in pickle.dumps(cluster)
     assert cluster.remote().name == "home"
     config("http://127.0.0.1:2")
     with pytest.raises(ConfigError, match="is another one there"):
         cluster.remote()
-
-
-def test_an_address_of_vectors_that_lets_in_whoever_reads_it_goes_to_no_worker(tmp_path):
-    store = EmbeddingStore(tmp_path, write=True, vectors="memory://user:canary@host/vectors")
-    with store, pytest.raises(ConfigError, match="every worker") as caught:
-        _ = store.place
-    assert "canary" not in str(caught.value)
-    with EmbeddingStore(tmp_path, write=True, vectors="memory://bucket/vectors") as store:
-        assert store.place == "memory://bucket/vectors"
 
 
 async def test_no_scheduler_at_the_address_is_one_sentence_and_nothing_is_begun(remote, tmp_path, monkeypatch):

@@ -88,11 +88,11 @@ class Counting(PlantedEncoder):
         return Encoded(np.full((len(batch), DIM), DIM**-0.5, dtype=np.float32), [()] * len(batch))
 
 
-async def test_of_twenty_thousand_photographs_only_as_many_are_in_memory_as_the_queues_hold(tmp_path, monkeypatch):
+async def test_of_five_thousand_photographs_only_as_many_are_in_memory_as_the_queues_hold(tmp_path, monkeypatch):
     monkeypatch.setattr("ap_remote.semantic.sources.measure", lambda image: None)
     encoder = Counting()
-    report = await made(Endless(20_000), tmp_path, encoder)
-    assert (report.total, report.encoded, encoder.seen) == (20_000, 20_000, 20_000)
+    report = await made(Endless(5_000), tmp_path, encoder)
+    assert (report.total, report.encoded, encoder.seen) == (5_000, 5_000, 5_000)
     # Two batches wait, one is encoded, the one before may not be forgotten yet, each decoder holds one at either end.
     assert encoder.most <= 4 * pipeline.BATCH + 2 * pipeline.DECODERS
     assert encoder.live == 0

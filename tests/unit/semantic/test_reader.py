@@ -118,13 +118,13 @@ async def test_a_forked_process_can_search_what_its_parent_searched(tmp_path):
         remote.seed(f"{name}.png", picture(name))
     index = SemanticIndex(tmp_path, PlantedEncoder())
     await index.build(remote)
-    generation = (await asyncio.to_thread(index._serve)).generation
+    generation = (await asyncio.to_thread(index._opened.serving)).generation
     # Large enough that FAISS shares the work among threads, which a fork does not take along.
     random = np.random.default_rng(3).normal(size=(60_000, generation.dim)).astype(np.float32)
     with EmbeddingStore(tmp_path, write=True) as store:
         store.append(generation.fingerprint, random, [Record(f"{number}") for number in range(len(random))])
     [before] = await index.search(remote, text="red", limit=1)
-    serving = index._serve()
+    serving = index._opened.serving()
 
     def child():
         serving.vectors.search(random[:64], 5)
