@@ -133,5 +133,5 @@ def _read(file: Path, stream: IO[bytes], kind: type[Line]) -> list[Line]:
     decoder = msgspec.json.Decoder(kind)
     try:
         return [decoder.decode(line) for line in whole.splitlines()]
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise CorruptStoreError(f"{file} is no journal: {exc}") from exc

@@ -15,6 +15,7 @@ from ap_remote.cli.listing import Spec
 from ap_remote.cli.render import entry_json, size_text
 from ap_remote.cli.tuning import calibrate, tune
 from ap_remote.connect import resolve, semantic_index
+from ap_remote.semantic import wishes
 
 group = typer.Typer(no_args_is_help=True, help="The semantic index: find photographs by what they show.")
 
@@ -28,12 +29,19 @@ def build(
     compiled: Compiled = False,
     frames: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Look at N pictures of each video beside its poster; kept for later builds."),
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=wishes.MOST_FRAMES,
+            help="Look at N pictures of each video beside its poster; kept for later builds.",
+        ),
     ] = None,
     switch_at: Annotated[
         float | None,
         typer.Option(
             metavar="SHARE",
+            min=0,
+            max=1,
             help="Share of the photographs, 0 to 1, that a new encoder must have seen before searches use it; kept.",
         ),
     ] = None,

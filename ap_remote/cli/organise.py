@@ -246,8 +246,9 @@ async def _page(remote: Remote, spec: str | None, plan: Plan, file: Path) -> Non
 
 def _file(spec: str | None, plan_id: str | None) -> Path:
     """Return the plan's file; without an id, the one that was made last."""
-    folder = plans_folder(spec)
-    files = sorted(folder.glob(f"{plan_id or ''}*.json"), key=lambda file: file.stat().st_mtime_ns)
+    begin = plan_id or ""
+    files = [file for file in plans_folder(spec).glob("*.json") if file.name.startswith(begin)]
+    files.sort(key=lambda file: file.stat().st_mtime_ns)
     if not files:
         raise PlanError("no such plan: `ap organise plan` makes one")
     if plan_id and len(files) > 1:

@@ -338,7 +338,10 @@ def _begin(book: Journal, plan: Plan) -> bool:
         book.write("start", format=plan.format, plan=plan.id, account=plan.account, by=plan.by)
         return False
     if start.plan != plan.id:
-        message = f"the journal {book.file} belongs to the plan {start.plan}, not to {plan.id}; name a new file"
+        message = (
+            f"the journal {book.file} belongs to the plan {start.plan}, not to {plan.id}: a plan that was edited after "
+            "it was applied is applied when that was undone"
+        )
         raise PlanError(message)
     if book.undoing:
         message = f"the plan {plan.id} was undone by this journal; name a new file to apply it again"

@@ -150,16 +150,16 @@ def deeds_of(lines: Iterable[Line]) -> dict[int, Deed]:
 
 
 def _note_move(deed: Deed, line: Line) -> None:
-    match line.what:
-        case "mkdir":
-            if line.path not in deed.folders:
-                deed.folders.append(line.path or "")
-        case "move":
-            deed.moves[line.members[0]] = Moved(source=line.source or "", path=line.path or "")
-        case "moved":
-            deed.moves[line.members[0]].done = True
-        case _:
-            deed.moves[line.members[0]].back = True
+    if line.what == "mkdir":
+        if line.path not in deed.folders:
+            deed.folders.append(line.path or "")
+        return
+    for id_ in line.members:
+        if line.what == "move":
+            deed.moves[id_] = Moved(source=line.source or "", path=line.path or "")
+        elif id_ in deed.moves:  # what was not announced was not written by a plan
+            deed.moves[id_].done |= line.what == "moved"
+            deed.moves[id_].back |= line.what == "backed"
 
 
 def _note_album(deed: Deed, line: Line) -> None:
@@ -189,7 +189,7 @@ def peek(file: Path) -> list[Line]:
         raise PlanError(f"cannot read the journal {file}: {exc.strerror or exc}") from exc
     try:
         return msgspec.json.Decoder(Line).decode_lines(whole)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return []
 
 
@@ -214,6 +214,8 @@ def open_journal(file: Path, *, must_exist: bool = False) -> Iterator[Journal]:
         ledger = Ledger(file, Line)
     except CorruptStoreError as exc:
         raise PlanError(str(exc)) from exc
+    except UnicodeDecodeError as exc:
+        raise PlanError(f"{file} is no journal: {exc}") from exc
     with ledger:
         _check(file, ledger.lines)
         yield Journal(ledger)

@@ -173,7 +173,7 @@ def load_plan(file: Path) -> Plan:
     except OSError as exc:
         message = f"cannot read the plan {file}: {exc.strerror or exc}"
         raise PlanError(message) from exc
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         message = f"{file} is no plan: {exc}"
         raise PlanError(message) from exc
     if plan.format > FORMAT:

@@ -118,6 +118,8 @@ def read_taxonomy(text: str, source: str) -> Taxonomy:
         where = "" if mark is None else f", line {mark.line + 1}"
         why = getattr(exc, "problem", None) or "it is no YAML"
         raise ConfigError(f"{source}{where}: {why}") from exc
+    except (RecursionError, ValueError, OverflowError) as exc:  # what the parser does not look out for itself
+        raise ConfigError(f"{source} cannot be read as YAML: {exc}") from exc
     reader = _Reader(yaml, source)
     if not isinstance(tree, yaml.SequenceNode) or not tree.value:
         raise ConfigError(f"{source}, line 1: a taxonomy is a list of classes, each with a name")
@@ -169,8 +171,8 @@ class _Reader:
             if size != int(size):
                 raise self._fail(node, f"min_size is a whole number, not {text}")
             return int(size)
-        if not text:
-            raise self._fail(node, f"{word} is empty")
+        if not text or _torn(text):
+            raise self._fail(node, f"{word} is empty or no text")
         if word == "template":
             self._template(node, text)
         if word == "filter":
@@ -185,7 +187,7 @@ class _Reader:
             raise self._fail(node, f"{word} is a list: [one, two]")
         found = []
         for each in node.value:
-            if not isinstance(each, self._yaml.ScalarNode) or not str(each.value).strip():
+            if not isinstance(each, self._yaml.ScalarNode) or not str(each.value).strip() or _torn(each.value):
                 raise self._fail(each, f"a prompt among {word} is empty or no text")
             found.append(str(each.value).strip())
         return tuple(found)
@@ -209,6 +211,11 @@ class _Reader:
                 raise self._fail(
                     node, f"the template has an unknown field {field[:40]!r}; known are {', '.join(FIELDS)}"
                 )
+
+
+def _torn(text: str) -> bool:
+    """Whether a text holds half a character, which YAML can write and no encoder can read."""
+    return any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def _wrong(source: str, line: int, why: str) -> ConfigError:

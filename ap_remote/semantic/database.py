@@ -51,6 +51,17 @@ class Database:
             with self._transaction() as db:  # another process may have done it while this one waited
                 grow(db)
 
+    def check(self) -> None:
+        """Read every page. It takes about as long as reading the file, so only who writes does it.
+
+        Raises:
+            CorruptStoreError: some of it is damaged.
+        """
+        with self._guard() as db:
+            (told,) = db.execute("PRAGMA quick_check(1)").fetchone()
+            if told != "ok":
+                raise sqlite3.DatabaseError(str(told).splitlines()[-1])
+
     @property
     def connection(self) -> sqlite3.Connection:
         """What must be closed in the end, by whoever does not call :meth:`close`."""

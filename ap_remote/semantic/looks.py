@@ -1,8 +1,8 @@
 """When two photographs are one: three different answers.
 
 *exact*: the same bytes. *re-encoded*: perceptual hashes near, cosine at least .98, and not two frames of a burst.
-*burst*: frames of one camera with at most three seconds between them, cosine at least .9; where no camera is told, of
-one size and with hashes that are not far from each other.
+*burst*: frames of one camera with at most three seconds between them, cosine at least .9; where no camera is
+told there is none.
 
 The numbers were measured with the offline encoder on eleven photographs of scikit-image. Half the size, JPEG quality
 30, or 20 % of brightness leave a phash within 2 bits; a crop of 5 % moves it by 4 to 16, but so does a camera that is
@@ -37,8 +37,6 @@ CROPPED: Final = 12
 """Bits of phash in which two of different sizes may differ."""
 SAME_MOMENT: Final = (2, 4)
 """Bits of phash and dhash in which two of one size and one moment may differ."""
-UNNAMED: Final = 16
-"""Bits of phash in which frames may differ where no camera is told; what shows something else differs in about 32."""
 FLAT: Final = 1.0
 """Sharpness below which a picture is flat."""
 
@@ -91,17 +89,14 @@ class Looks(NamedTuple):
         pause = np.abs(self.frames.moments[left] - self.frames.moments[right])
         near = (pause <= PAUSE.total_seconds()) & (self.cameras[left] == self.cameras[right])
         # Without a camera the moment is mostly that of a file, which pictures have that were only saved together.
-        bits = np.bitwise_count(self.phash[left] ^ self.phash[right])
-        neighbours: NDArray[np.bool_] = near & (self.named[left] | (bits <= UNNAMED))
+        told = self.comparable() & self.named
+        neighbours: NDArray[np.bool_] = near & told[left] & told[right]
         return neighbours
 
 
 def _camera(entry: Entry) -> tuple[object, ...]:
-    """Return what photographs of one camera share; where none is named, the size stands in."""
-    media = entry.media
-    if media is None:
-        return (None,)
-    return (media.make, media.model) if _is_named(entry) else (media.width, media.height)
+    """Return what photographs of one camera share."""
+    return (entry.media.make, entry.media.model) if entry.media is not None else (None,)
 
 
 def _is_named(entry: Entry) -> bool:

@@ -103,10 +103,16 @@ class EmbeddingStore:
                 raise StoreError(message)
             return Catalog(file)
         try:
-            return Catalog(file)
+            found = Catalog(file)
+            try:
+                found.check()
+            except BaseException:
+                found.close()
+                raise
         except CorruptStoreError:
             _set_aside(file)
             return Catalog(file)
+        return found
 
     def __enter__(self) -> Self:
         """Return the store itself."""

@@ -117,7 +117,7 @@ def factory(tier: Tier, rows: int, dim: int) -> str:
         return f"IVF{cells(rows)}_HNSW32,SQ8"
     if tier.name == "ivf-pq":
         parts = next(each for each in (64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1) if dim % each == 0)
-        return f"IVF{cells(rows)}_HNSW32,PQ{parts}"
+        return f"IVF{cells(rows)}_HNSW32,PQ{parts}np"  # np: without codes for a filter that nothing here uses
     raise ValueError(tier.name)
 
 

@@ -272,7 +272,7 @@ def _read(target: Path) -> _Manifest:
         return msgspec.json.decode(file.read_bytes(), type=_Manifest)
     except FileNotFoundError:
         return _Manifest()
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{file} is damaged, so what labelling made in {target} is not known: {exc}") from exc
 
 

@@ -272,7 +272,7 @@ async def test_a_remote_without_albums_is_refused(plan, journal):
         await apply(Plain(), plan, journal)
 
 
-@pytest.mark.parametrize("body", [b"no json\n", b'{"what": "end", "at": ""}\n', b"{}\n"])
+@pytest.mark.parametrize("body", [b"no json\n", b'{"what": "end", "at": ""}\n', b"{}\n", b'{"at": "\xff"}\n'])
 async def test_a_file_that_is_no_journal_is_left_alone(remote, plan, tmp_path, body):
     file = tmp_path / "notes.txt"
     file.write_bytes(body)

@@ -66,7 +66,7 @@ def test_an_edited_plan_gets_the_id_of_its_new_content(tmp_path):
     assert edited.id == content_id(edited) != plan().id
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"id": 3}', b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"id": 3}', b"\xff", b'{"id": "\xff"}', b'{"a":' * 5000])
 def test_a_file_that_is_no_plan_is_refused(tmp_path, body):
     (tmp_path / "plan.json").write_bytes(body)
     with pytest.raises(PlanError, match="no plan"):

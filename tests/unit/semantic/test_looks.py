@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage
 from PIL import Image, ImageEnhance
 
 from ap_remote.backends.memory import MemoryRemote
@@ -22,7 +23,7 @@ from ap_remote.semantic.near import ranked
 from tests.unit.semantic.planted import PlantedEncoder, picture
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
-DATA = Path(skimage.__file__).parent / "data"
+DATA = Path(find_spec("skimage").submodule_search_locations[0]) / "data"
 SCENES = (
     "astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "camera.png", "retina.jpg",
     "coins.png",
@@ -80,6 +81,13 @@ def scene(file):
     )
 
 
+def shoot(remote, path, data, **fields):
+    """Put a photograph that tells its camera."""
+    node = remote.seed(path, data, **fields)
+    width, height = Image.open(io.BytesIO(data)).size
+    remote.plant(node, media=Media(make="Canon", model="EOS", width=width, height=height))
+
+
 @pytest.fixture(scope="module")
 def album():
     """Eight scenes, each with four copies that have its moment and two frames a second and two later."""
@@ -88,19 +96,22 @@ def album():
         base, copies, frames = scene(file)
         taken = NOON + timedelta(days=number)
         stem = file.partition(".")[0]
-        remote.seed(f"{stem}/base.jpg", jpeg(base), taken=taken)
+        shoot(remote, f"{stem}/base.jpg", jpeg(base), taken=taken)
         for name, data in copies.items():
-            remote.seed(f"{stem}/{name}.jpg", data, taken=taken)
+            shoot(remote, f"{stem}/{name}.jpg", data, taken=taken)
         for later, frame in enumerate(frames, start=1):
-            remote.seed(f"{stem}/frame{later}.jpg", jpeg(frame), taken=taken + timedelta(seconds=later))
+            shoot(remote, f"{stem}/frame{later}.jpg", jpeg(frame), taken=taken + timedelta(seconds=later))
     return remote
 
 
-@pytest.fixture
-async def found(album, tmp_path):
-    index = SemanticIndex(tmp_path, Grid())
-    await index.build(album)
-    return await index.duplicates(album)
+@pytest.fixture(scope="module")
+def found(album, tmp_path_factory):
+    async def look():
+        index = SemanticIndex(tmp_path_factory.mktemp("index"), Grid())
+        await index.build(album)
+        return await index.duplicates(album)
+
+    return asyncio.run(look())
 
 
 def pairs(groups):
@@ -133,10 +144,10 @@ async def test_the_frames_of_a_burst_are_one_group_with_the_picture_they_follow(
 async def test_the_three_kinds_are_three_answers(tmp_path):
     remote = MemoryRemote()
     base, copies, [frame, _] = scene("coffee.png")
-    remote.seed("one.jpg", jpeg(base), taken=NOON)
-    remote.seed("Copies/one.jpg", jpeg(base), taken=NOON)
-    remote.seed("small.jpg", copies["half"], taken=NOON)
-    remote.seed("next.jpg", jpeg(frame), taken=NOON + timedelta(seconds=1), favorite=True)
+    shoot(remote, "one.jpg", jpeg(base), taken=NOON)
+    shoot(remote, "Copies/one.jpg", jpeg(base), taken=NOON)
+    shoot(remote, "small.jpg", copies["half"], taken=NOON)
+    shoot(remote, "next.jpg", jpeg(frame), taken=NOON + timedelta(seconds=1), favorite=True)
     index = SemanticIndex(tmp_path, Grid())
     await index.build(remote)
     found = await index.duplicates(remote)
@@ -171,13 +182,13 @@ async def test_pictures_that_were_only_saved_together_are_no_burst(tmp_path):
 async def test_flat_pictures_have_no_hash_that_could_make_them_one(tmp_path):
     remote = MemoryRemote()
     for number in range(4):
-        remote.seed(f"{number}.png", picture((200 + number, 10, 10)))
+        shoot(remote, f"{number}.png", picture((200 + number, 10, 10)), taken=NOON + timedelta(seconds=number))
     index = SemanticIndex(tmp_path, PlantedEncoder())
     await index.build(remote)
     assert (await index.duplicates(remote)).groups == ()
 
 
-async def test_what_is_not_in_the_index_is_counted_and_too_many_pairs_are_refused(album, tmp_path, monkeypatch):
+async def test_what_is_not_in_the_index_is_counted_and_too_many_pairs_are_refused(tmp_path, monkeypatch):
     remote = MemoryRemote()
     base, copies, _ = scene("coffee.png")
     remote.seed("a.jpg", jpeg(base), taken=NOON)

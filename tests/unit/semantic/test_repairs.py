@@ -66,6 +66,19 @@ async def test_a_damaged_catalogue_does_not_hide_which_encoder_makes_it_again(fi
     assert contents(folder) == before
 
 
+async def test_a_catalogue_that_is_damaged_in_its_middle_is_made_again(filled):
+    remote, folder = filled
+    before = contents(folder)
+    data = bytearray((folder / CATALOG).read_bytes())
+    data[4096 : len(data) - 4096] = b"\xab" * (len(data) - 8192)
+    (folder / CATALOG).write_bytes(data)
+    for suffix in ("-wal", "-shm"):
+        (folder / f"{CATALOG}{suffix}").unlink(missing_ok=True)
+    assert (await made(remote, folder)).encoded == 0
+    assert contents(folder) == before
+    assert (folder / f"{CATALOG}.damaged").exists()
+
+
 async def test_where_nothing_tells_the_encoder_of_a_damaged_catalogue_it_must_be_named(filled):
     _, folder = filled
     (folder / CATALOG).write_bytes(b"garbage" * 1000)
