@@ -7,7 +7,7 @@ own: the work is that of an inverted file, at the speed of BLAS.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ap_remote.semantic.extras import need
 
@@ -24,8 +24,16 @@ _SAMPLE: Final = 39
 """Vectors for each cell that k-means looks at; with fewer FAISS warns."""
 
 
-def pairs(vectors: NDArray[np.float32], k: int, alike: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return rows, and beside each one of its *k* nearest other rows; only those with a cosine of at least *alike*.
+class Pairs(NamedTuple):
+    """Rows, beside each one of its nearest other rows, and the cosine of the two."""
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    cosines: NDArray[np.float32]
+
+
+def pairs(vectors: NDArray[np.float32], k: int, alike: float) -> Pairs:
+    """Return every row with each of its *k* nearest other rows; only those with a cosine of at least *alike*.
 
     Args:
         vectors: ``[n, dim]``, of length one.
@@ -42,12 +50,12 @@ def pairs(vectors: NDArray[np.float32], k: int, alike: float) -> tuple[NDArray[n
     index.add(vectors)
     scores, found = index.search(vectors, min(k + 1, len(vectors)))
     left = np.repeat(np.arange(len(vectors)), found.shape[1])
-    right = found.ravel()
-    kept = (right >= 0) & (scores.ravel() >= alike) & (right != left)
-    return left[kept], right[kept]
+    right, cosines = found.ravel(), scores.ravel()
+    kept = (right >= 0) & (cosines >= alike) & (right != left)
+    return Pairs(left[kept], right[kept], cosines[kept])
 
 
-def _by_cell(vectors: NDArray[np.float32], k: int, alike: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _by_cell(vectors: NDArray[np.float32], k: int, alike: float) -> Pairs:
     import numpy as np
 
     faiss = need("faiss")
@@ -62,7 +70,7 @@ def _by_cell(vectors: NDArray[np.float32], k: int, alike: float) -> tuple[NDArra
     starts = np.searchsorted(own[order], np.arange(cells + 1))
     # Sorted by cell, the vectors of a cell lie in one piece.
     placed = vectors[order]
-    lefts, rights = [order[:0]], [order[:0]]
+    found = [Pairs(order[:0], order[:0], vectors[:0, 0])]
     for cell in range(cells):
         start, end = starts[cell : cell + 2]
         around = np.concatenate([np.arange(starts[each], starts[each + 1]) for each in near[cell]])
@@ -71,8 +79,9 @@ def _by_cell(vectors: NDArray[np.float32], k: int, alike: float) -> tuple[NDArra
         cosines = placed[start:end] @ placed[around].T
         wanted = min(k + 1, len(around))
         best = np.argpartition(cosines, len(around) - wanted, axis=1)[:, -wanted:]
-        row, place = np.nonzero(np.take_along_axis(cosines, best, axis=1) >= alike)
+        nearest = np.take_along_axis(cosines, best, axis=1)
+        row, place = np.nonzero(nearest >= alike)
         left, right = order[start + row], order[around[best[row, place]]]
-        lefts.append(left[left != right])
-        rights.append(right[left != right])
-    return np.concatenate(lefts), np.concatenate(rights)
+        other = left != right
+        found.append(Pairs(left[other], right[other], nearest[row, place][other]))
+    return Pairs(*(np.concatenate(parts) for parts in zip(*found, strict=True)))

@@ -1,8 +1,8 @@
 """Themes: photographs brought together by what they show.
 
 Two photographs are joined where each is among the other's nearest and they are nearer than the library's photographs
-usually are. What hangs together so is divided by average linkage, because chains of neighbours would tie everything to
-everything. Small and loose groups are left unassigned.
+usually are. The communities of that graph are the themes; small ones, and what is unlike the middle of its own, are
+left unassigned.
 
 Screenshots and documents are taken out first: they are alike in what matters least, and would be most of the themes.
 
@@ -15,13 +15,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ap_remote.organise import neighbours
 from ap_remote.organise.clock import local_time
+from ap_remote.organise.communities import centre, communities
 from ap_remote.organise.events import span
 from ap_remote.organise.groups import Group, Grouping, Member, unassigned
 from ap_remote.organise.names import Once, album_name
 from ap_remote.organise.vocabulary import ALBUM_NAMES
-from ap_remote.semantic.extras import need
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,14 +31,11 @@ if TYPE_CHECKING:
     from ap_remote.model import Entry
     from ap_remote.semantic.library import VectorTable
 
-NEIGHBOURS: Final = 15
 DEVIATIONS: Final = 2.0
 """Standard deviations above the library's usual likeness that make two photographs alike."""
 
 LOOSEST: Final = 0.5
 TIGHTEST: Final = 0.9
-LINKED: Final = 4000
-"""Vectors that average linkage can take at once: it needs their distances by pairs."""
 
 PAPERS: Final = frozenset({"Pages and documents", "Letters", "Menus", "Receipts", "Screenshots"})
 """Names whose photographs are taken out before themes are looked for."""
@@ -120,18 +116,16 @@ def find_themes(
     alike = usual_likeness(table.vectors) if similarity is None else similarity
     papers, rest = _papers(library, names, min_size)
     themes: list[tuple[NDArray[np.int64], float]] = []
-    for places in clusters(library.vectors[rest], alike):
+    for places in communities(library.vectors[rest], alike):
         members = rest[places]
         photographs = [entry for place in members for entry in library.owners[place]]
-        cohesion = _cohesion(library.vectors[members])
-        if len(photographs) < min_size:
-            why = f"only {len(photographs)} photographs show such a thing, {min_size} make an album"
-            left_out += [unassigned(entry, why) for entry in photographs]
-        elif cohesion < alike:
-            why = f"what is near it is too different (likeness {cohesion:.2f}, {alike:.2f} is asked)"
-            left_out += [unassigned(entry, why) for entry in photographs]
-        else:
-            themes.append((members, cohesion))
+        if len(photographs) >= min_size:
+            themes.append((members, _cohesion(library.vectors[members])))
+            continue
+        why = f"only {len(photographs)} photographs show such a thing, {min_size} make an album"
+        if len(photographs) == 1:
+            why = f"what is near it is too different (a likeness of {alike:.2f} to an album's middle is asked)"
+        left_out += [unassigned(entry, why) for entry in photographs]
     groups = [
         _group(name, why, theme, library)
         for theme, (name, why) in zip(themes, _name(themes, library, names), strict=True)
@@ -180,61 +174,9 @@ def usual_likeness(vectors: NDArray[np.float32]) -> float:
     return float(np.clip(middle + DEVIATIONS * spread, LOOSEST, TIGHTEST))
 
 
-def clusters(vectors: NDArray[np.float32], alike: float) -> list[NDArray[np.int64]]:
-    """Return groups of rows; every row is in one, many are alone. Larger groups come first."""
-    import numpy as np
-
-    groups: list[NDArray[np.int64]] = []
-    for component in _components(vectors, alike):
-        groups += _divide(vectors, component, alike)
-    return sorted(groups, key=lambda group: (-len(group), int(np.min(group))))
-
-
-def _components(vectors: NDArray[np.float32], alike: float) -> list[NDArray[np.int64]]:
-    """Return what hangs together in the graph of mutual neighbours."""
-    import numpy as np
-
-    count = len(vectors)
-    left, right = neighbours.pairs(vectors, NEIGHBOURS, alike)
-    ones = np.ones(len(left), dtype=np.int8)
-    edges = need("scipy.sparse").csr_matrix((ones, (left, right)), shape=(count, count))
-    mutual = edges.minimum(edges.T)
-    number, labels = need("scipy.sparse.csgraph").connected_components(mutual, directed=False)
-    order = np.argsort(labels, kind="stable")
-    borders = np.searchsorted(labels[order], np.arange(1, number))
-    return [np.asarray(part, dtype=np.int64) for part in np.split(order, borders)]
-
-
-def _divide(vectors: NDArray[np.float32], component: NDArray[np.int64], alike: float) -> list[NDArray[np.int64]]:
-    import numpy as np
-
-    if len(component) == 1:
-        return [component]
-    if len(component) > LINKED:
-        stricter = alike + (1 - alike) / 4
-        parts = _components(vectors[component], stricter)
-        if len(parts) == 1:
-            return [component]  # nothing tells its members apart
-        return [group for part in parts for group in _divide(vectors, component[part], stricter)]
-    hierarchy = need("scipy.cluster.hierarchy")
-    cosines = vectors[component] @ vectors[component].T
-    upper = np.triu_indices(len(component), k=1)
-    distances = np.clip(1 - cosines[upper].astype(np.float64), 0, 2)
-    labels = hierarchy.fcluster(hierarchy.linkage(distances, method="average"), t=1 - alike, criterion="distance")
-    return [component[labels == label] for label in np.unique(labels)]
-
-
 def _cohesion(vectors: NDArray[np.float32]) -> float:
     """Return the mean cosine of members to their centre."""
-    return float((vectors @ _centre(vectors)).mean())
-
-
-def _centre(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    import numpy as np
-
-    centre: NDArray[np.float32] = vectors.mean(axis=0)
-    length = float(np.linalg.norm(centre))
-    return centre / length if length else centre
+    return float((vectors @ centre(vectors)).mean())
 
 
 def _name(themes: Sequence[tuple[NDArray[np.int64], float]], library: _Library, names: Names) -> list[tuple[str, str]]:
@@ -301,10 +243,10 @@ def _seen(labels: Sequence[Sequence[tuple[str, float]]]) -> str:
 
 def _group(name: str, why: str, theme: tuple[NDArray[np.int64], float], library: _Library) -> Group:
     members, cohesion = theme
-    centre = _centre(library.vectors[members])
+    middle = centre(library.vectors[members])
     inside = []
     for place in members:
-        score = round(float(library.vectors[place] @ centre), 4)
+        score = round(float(library.vectors[place] @ middle), 4)
         seen = _seen([library.labels[place]])
         reason = f"likeness {score:.2f} to the album's middle" + (f"; {seen}" if seen else "")
         inside += [Member(entry, reason, max(0.0, min(1.0, score))) for entry in library.owners[place]]

@@ -5,11 +5,12 @@ import pytest
 
 from ap_remote.errors import ConfigError, QuerySyntaxError, StoreError
 from ap_remote.model import Entry, Kind
-from ap_remote.organise import apply, neighbours, propose, themes, undo
+from ap_remote.organise import apply, propose, themes, undo
 from ap_remote.organise.vocabulary import ALBUM_NAMES
 from ap_remote.semantic import SemanticIndex
 from ap_remote.semantic.library import VectorTable
 from tests.unit.organise.library import COLOURS, account, albums, tree
+from tests.unit.organise.planted import planted
 from tests.unit.semantic.planted import PlantedEncoder, picture
 
 WORDS = {"rose": "red", "sea": "blue", "ocean": "blue", "grass": "lime"}
@@ -135,49 +136,6 @@ def test_names_are_given_once_and_every_word_has_a_name():
     assert all(name == name.strip() and words and all(words) for name, words in ALBUM_NAMES)
 
 
-def planted(groups, size, *, dim=32, noise=0.05):
-    random = np.random.default_rng(2)
-    centres = random.normal(size=(groups, dim))
-    vectors = np.repeat(centres / np.linalg.norm(centres, axis=1, keepdims=True), size, axis=0)
-    vectors = vectors + random.normal(size=vectors.shape) * noise
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-
-@pytest.mark.parametrize("linked", [4000, 10], ids=["by linkage", "by a stricter graph first"])
-def test_planted_groups_are_found_whole(monkeypatch, linked):
-    monkeypatch.setattr(themes, "LINKED", linked)
-    vectors = planted(6, 20)
-    found = themes.clusters(vectors, themes.usual_likeness(vectors))
-    large = [set(group.tolist()) for group in found if len(group) > 1]
-    if linked == 4000:
-        assert sorted(large, key=min) == [set(range(20 * number, 20 * number + 20)) for number in range(6)]
-    assert all(len({member // 20 for member in group}) == 1 for group in large)
-    assert sorted(row for group in found for row in group.tolist()) == list(range(120))
-
-
-def test_a_chain_of_neighbours_is_divided():
-    angles = np.linspace(0, np.pi, 60)
-    chain = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    found = themes.clusters(chain, 0.9)
-    assert len(found) > 3
-    for group in found:
-        assert float((chain[group] @ chain[group].T).min()) > 0.5
-
-
-def test_one_photograph_is_a_group_of_one():
-    assert [group.tolist() for group in themes.clusters(planted(1, 1), 0.9)] == [[0]]
-    assert themes.usual_likeness(planted(1, 1)) == themes.TIGHTEST
-
-
-def test_a_large_library_s_neighbours_are_found_in_parts_of_the_space(monkeypatch):
-    monkeypatch.setattr(neighbours, "LARGE", 100)
-    vectors = planted(30, 60)
-    found = [group.tolist() for group in themes.clusters(vectors, themes.usual_likeness(vectors))]
-    assert all(len({member // 60 for member in group}) == 1 for group in found)
-    assert sorted(row for group in found for row in group) == list(range(1800))
-    assert sum(len(group) for group in found if len(group) > 30) > 0.95 * 1800
-
-
 def library(things=("", "", "")):
     entries = {
         f"n{number}": Entry(
@@ -221,3 +179,13 @@ def test_pages_and_screens_are_taken_out_before_themes_are_looked_for():
     found = themes.find_themes(entries, table, names, min_size=3, similarity=0.5).groups
     papers = next(group for group in found if group.name == themes.PAPERS_NAME)
     assert {member.entry.id for member in papers.members} == {f"n{number}" for number in range(5)}
+
+
+def test_what_is_unlike_the_middle_of_what_is_near_it_is_left_out_with_the_likeness_that_is_asked():
+    entries, table, names = library(("",) * 9)
+    table.vectors[8] = -table.vectors[8]
+    found = themes.find_themes(entries, table, names, min_size=3, similarity=0.5)
+    assert [len(group.members) for group in found.groups] == [8]
+    [alone] = found.unassigned
+    assert alone.id == "n8"
+    assert "0.50" in alone.why
