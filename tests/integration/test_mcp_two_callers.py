@@ -17,6 +17,7 @@ from ap_remote_mcp.policy.limits import Limits
 from ap_remote_mcp.policy.roots import Roots
 from ap_remote_mcp.server import build_server
 from tests.integration.test_mcp_http import AUDIENCE, Issuer, ask, call, listening, read
+from tests.unit.mcp.described import described_once  # noqa: F401 - a server for each test
 
 SCOPE = "photos:read photos:organise photos:transfer photos:trash"
 STRANGERS = {

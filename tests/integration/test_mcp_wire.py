@@ -100,13 +100,17 @@ def jpeg(color):
     return stream.getvalue()
 
 
-async def test_a_new_client_needs_no_handshake(home):
+async def test_a_new_client_needs_no_handshake_and_nothing_but_the_protocol_comes(home):
     async with process("memory:") as server:
         wire = Wire(server)
         listed = await wire.ask("tools/list", _meta=META)
         names = [tool["name"] for tool in listed["result"]["tools"]]
         status = await wire.call("photos_status", {})
         refused = await wire.call("photos_trash", {"ids": ["x"]})
+        server.stdin.close()
+        rest = await asyncio.wait_for(server.stdout.read(), PATIENCE)
+        await asyncio.wait_for(server.wait(), PATIENCE)
+    assert (server.returncode, rest) == (0, b""), "standard output carries the protocol and nothing else"
     assert names[0] == "photos_search"
     assert len(names) == 12
     assert json.loads(status["content"][0]["text"]) == status["structuredContent"]
@@ -132,16 +136,6 @@ async def test_an_old_client_shakes_hands(home):
         "photos_undo",
     ]
     assert page["structuredContent"]["items"] == []
-
-
-async def test_standard_output_carries_the_protocol_and_nothing_else(home):
-    async with process("memory:") as server:
-        await Wire(server).ask("tools/list", _meta=META)
-        server.stdin.close()
-        rest = await asyncio.wait_for(server.stdout.read(), PATIENCE)
-        await asyncio.wait_for(server.wait(), PATIENCE)
-        assert server.returncode == 0
-    assert rest == b""
 
 
 async def test_what_cannot_start_says_why_on_standard_error(home):

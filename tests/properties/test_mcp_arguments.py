@@ -6,7 +6,6 @@ import asyncio
 import re
 from datetime import UTC, datetime
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mcp import Client
@@ -16,6 +15,7 @@ from ap_remote.model import NodeId, Place
 from ap_remote_mcp.policy.limits import Limits
 from ap_remote_mcp.server import build_server
 from tests.contracts.pictures import jpeg
+from tests.unit.mcp.described import described_once  # noqa: F401 - a server for each example
 from tests.unit.mcp.everything import ALL, TOOLS, Index, Person, snapshot, told
 
 CODED = re.compile(r"\[[a-z_]+\] .+\S", re.DOTALL)
@@ -127,9 +127,8 @@ READING = [name for name, tool in TOOLS.items() if "plan" not in tool.parameters
 BOUNDS = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@pytest.mark.parametrize("era", ["2026-07-28", "legacy"])
 @BOUNDS
-@given(st.lists(calls(sorted(TOOLS)), min_size=8, max_size=16))
+@given(st.sampled_from(["2026-07-28", "legacy"]), st.lists(calls(sorted(TOOLS)), min_size=8, max_size=16))
 def test_a_server_that_may_only_read_answers_everything_and_changes_nothing(era, wishes):
     before, after = asyncio.run(answered(frozenset(), wishes, era))
     assert before == after

@@ -46,5 +46,8 @@ def plain(given: str) -> str:
     if _DRIVE.match(path) or path.startswith(_SHARE):
         raise NotLocalError("it is a path of Windows, and the server runs on another system")
     if path == "~" or path.startswith("~/"):
-        return str(Path.home() / path[2:])
+        try:
+            return str(Path.home() / path[2:])
+        except RuntimeError as exc:
+            raise NotLocalError("the server's account has no home: write the whole path") from exc
     return path

@@ -62,7 +62,7 @@ class Roots:
     @property
     def names(self) -> dict[str, str]:
         """How answers call the roots, and their own names; a person's home is ``~``."""
-        home = Path.home()
+        home = Path(os.path.realpath(os.path.expanduser("~")))  # noqa: PTH111 - an account need not have one
         return {f"root{at}": "~" if each == home else each.name for at, each in enumerate(self.folders, 1)}
 
     @classmethod
@@ -70,7 +70,7 @@ class Roots:
         """Return the roots that a person named.
 
         Raises:
-            ConfigError: one is no folder, or lies in a private one.
+            ConfigError: one is no folder, has a name that is no text, or lies in a private one.
         """
         try:
             roots = cls([Path(plain(str(each))).expanduser() for each in folders], private=private)
@@ -79,6 +79,8 @@ class Roots:
         for named, real in zip(folders, roots.folders, strict=True):
             if not real.is_dir():
                 raise ConfigError(f"--root takes a folder, and {str(named)!r} is none")
+            if not _is_text(real):
+                raise ConfigError(f"--root {str(named)!r} has a name that is no text (UTF-8)")
             if any(real == each or each in real.parents for each in roots._private):
                 raise ConfigError(f"--root {str(named)!r} lies in the folder where credentials are kept")
         return roots
@@ -181,6 +183,8 @@ class Roots:
         except (OSError, ValueError) as exc:
             raise OutsideRootsError("it is no path") from exc
         root = self._root_of(real)
+        if not _is_text(real):
+            raise OutsideRootsError("a name in it is no text (UTF-8)")
         if any(part.startswith(".") for part in real.relative_to(root).parts):
             raise OutsideRootsError("hidden files and folders are left alone")
         if any(len(os.fsencode(part)) > _NAME_BYTES for part in real.parts):
@@ -279,6 +283,15 @@ class Roots:
         known = os.fstat(folder)
         if (known.st_dev, known.st_ino) in private:
             raise OutsideRootsError("the server's own folder is left alone")
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a path can be written down: jobs and answers are JSON."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _same(one: str, other: str) -> bool:

@@ -19,14 +19,15 @@ from ap_remote_mcp.tools.folders import plan_listing
 from ap_remote_mcp.tools.listing import folders_in, is_item, listed
 from ap_remote_mcp.tools.parameters import Cursor, Id, Rows
 from ap_remote_mcp.tools.queries import ListQuery, Position, Source, begin
-from ap_remote_mcp.tools.rows import Row, cut, fitting, items_within, people_in
+from ap_remote_mcp.tools.rows import Cut, Row, cut, fitting, items_within, people_in
 from ap_remote_mcp.tools.targets import albums_of
 from ap_remote_mcp.tools.within import at_home
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from ap_remote.model import Entry
+    from ap_remote_mcp.results.items import Item
 
 
 async def photos_list(
@@ -80,7 +81,7 @@ async def listing(app: App, query: ListQuery, position: Position, *, depth: int,
         items=items,
         as_of=app.now,
         next=following,
-        note="; ".join(each for each in (note, page.note) if each),
+        note="; ".join(each for each in (note, page.note, _over(page, items, following)) if each),
         folders=folders,
     )
     if total is not None:
@@ -102,6 +103,12 @@ async def photos_get(
     told = (details(each, detail, names, albums=held.get(each.id), note=note) for each in entries)
     items = fitting(app, told, room=0)
     return Found(items=items, missing=missing, left_out=[each.id for each in entries[len(items) :]])
+
+
+def _over(page: Cut, items: Sequence[Item], following: str) -> str:
+    """Say so where a page is the last one that is given, and not the last that there is."""
+    left = page.more or len(items) < len(page.rows)
+    return "no further pages: photos_search with filters finds the rest" if left and not following else ""
 
 
 def _parted(query: ListQuery, entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:

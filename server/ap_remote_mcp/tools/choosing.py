@@ -66,6 +66,8 @@ async def chosen(app: App, *, ids: Sequence[str], search: SearchQuery, cursor: s
     if page.more and at < app.limits.position:
         best = max([position.best, *scores.values()])
         following = seal(app, Position(query=position.query, at=at, last=entries[-1].id, best=best))
+    elif page.more:
+        note = "; ".join(filter(None, (note, "no further pages: narrow the search")))
     return Chosen(entries=entries, scores=scores, next=following, note=note)
 
 
@@ -78,7 +80,7 @@ async def _page(app: App, position: Position, limit: int) -> tuple[Cut, str]:
         raise CodedError(Code.BAD_ARGUMENT, "A cursor of photos_duplicates shows nothing", "Pass the ids of a group.")
     plan = named_in(position.query.path)
     if plan is not None:
-        page = msgspec.structs.replace(await plan_rows(app, plan, position, limit), at=position.at)
+        page = await plan_rows(app, plan, position, limit)
     else:
         async with aclosing(listed_rows(app, position.query)) as source:
             page = await cut(source, position, limit)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from mcp.server.mcpserver import Context
 from msgspec import Meta
 
+from ap_remote.errors import NotFoundError
 from ap_remote.remote.paths import split
 from ap_remote_mcp.context import App
 from ap_remote_mcp.results.items import kind_of, place_name
@@ -49,6 +50,10 @@ _CATEGORIES: Final[dict[By, Category]] = {
 }
 """What Amazon counts itself; the rest is counted here."""
 _KINDS: Final = {"PHOTOS": "photo", "VIDEOS": "video", "ALBUMS": "album"}
+Key = tuple[str, str]
+"""What a row is called, and what a search takes."""
+_SHOWN: Final = 200
+"""Characters of a label; items show so much of a folder's path."""
 NOWHERE: Final = "(no place)"
 """The row of what has no place, so that the rows add up to the total."""
 _YEAR: Final = re.compile(r"[0-9]{4}")
@@ -133,18 +138,30 @@ async def counts_by(app: App, by: By, query: SearchQuery, limit: int) -> Facets:
 
 async def _here(app: App, by: By, search: Search, limit: int) -> Facets:
     """Count one by one what the remote cannot count."""
-    sums, values, total, note = await _count(app, search, by)
+    sums, total, note = await _count(app, search, by)
     ordered = sorted(sums.items(), key=lambda pair: (-pair[1], pair[0]))
     if by in _TIME:
         ordered.sort(reverse=True)
     if not ordered:
         note = "; ".join(each for each in (note, await _nothing(app, by, total)) if each)
     elif by == "place" and (placed := sum(sums.values())) < total:
-        ordered.append((NOWHERE, total - placed))
-    table: list[list[str | int]] = [
-        [label, count, values[label]] if label in values else [label, count] for label, count in ordered[:limit]
-    ]
+        ordered.append(((NOWHERE, NOWHERE), total - placed))
+    table = await _shown(app, by, ordered[:limit])
     return Facets(by=by, total=total, rows=table, note=_notes(search.selection, note or _more(ordered, limit)))
+
+
+async def _shown(app: App, by: By, counts: Sequence[tuple[Key, int]]) -> list[list[str | int]]:
+    """Return rows with cleaned labels, and with the value to search by where the label is not it."""
+    people = {each.value: each.label for each in await app.library("allPeople")} if by == "person" and counts else {}
+    table: list[list[str | int]] = []
+    for (label, value), count in counts:
+        told = clean(people.get(value) or label, _SHOWN)
+        if by == "folder" and told != label:
+            # The path cannot be repeated as it is shown.
+            with suppress(NotFoundError):
+                value = (await app.remote.stat(value)).id  # noqa: PLW2901 - as above
+        table.append([told, count] if told == value else [told, count, clean(value, _SHOWN)])
+    return table
 
 
 async def _total(app: App, query: str, as_of: float) -> int:
@@ -193,36 +210,29 @@ def _row(by: By, facet: Facet) -> list[str | int]:
     return [label, facet.count] if label == facet.value else [label, facet.count, clean(facet.value)]
 
 
-async def _count(app: App, search: Search, by: By) -> tuple[Counter[str], dict[str, str], int, str]:
-    """Return counts, values by label, the total, and a note where not all were counted."""
-    counts: Counter[str] = Counter()
-    values: dict[str, str] = {}
+async def _count(app: App, search: Search, by: By) -> tuple[Counter[Key], int, str]:
+    """Return counts, the total, and a note where not all were counted."""
+    counts: Counter[Key] = Counter()
     total = 0
     inside = await contents(app, search.selection, home=by == "folder")
     if inside is not None:
         note = f"only {inside.cut} files were counted" if inside.cut else ""
         for entry in inside.entries:
-            _add(counts, values, _labels(entry, by))
-        return counts, values, len(inside.entries), note
+            counts.update(_labels(entry, by))
+        return counts, len(inside.entries), note
     reach = Reach()
     short = f"only the newest {app.limits.scan} entries were counted"
     async with aclosing(rows(app, search, app.limits.scan + 1, reach)) as source:
         async for row in source:
             if total == app.limits.scan:
-                return counts, values, total, short
+                return counts, total, short
             total += 1
-            _add(counts, values, _labels(row.entry, by))
-    return counts, values, total, short if reach.short else ""
+            counts.update(_labels(row.entry, by))
+    return counts, total, short if reach.short else ""
 
 
-def _add(counts: Counter[str], values: dict[str, str], labels: list[tuple[str, str]]) -> None:
-    for label, value in labels:
-        counts[label] += 1
-        if value != label:
-            values[label] = value
-
-
-def _labels(entry: Entry, by: By) -> list[tuple[str, str]]:
+def _labels(entry: Entry, by: By) -> list[Key]:
+    """Return what an entry counts as; nothing is cleaned or cut yet, so that no two are taken for one."""
     media = entry.media
     match by:
         case "year" | "month" | "day":
@@ -238,8 +248,7 @@ def _labels(entry: Entry, by: By) -> list[tuple[str, str]]:
         case "place":
             place = media.place if media else None
             label = place_name(place)
-            return [(label, clean(place.label or label))] if place and label else []
+            return [(label, place.label or label)] if place and label else []
         case "thing" | "person":
-            several = entry.things if by == "thing" else entry.people
-            return [(clean(each), clean(each)) for each in several]
-    return [(clean(told), clean(told))] if told else []
+            return [(each, each) for each in (entry.things if by == "thing" else entry.people)]
+    return [(told, told)] if told else []

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import calendar
 from datetime import date
+from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from ap_remote.model import NodeId
 from ap_remote.query import all_of, facet, parse_search, show
-from ap_remote.remote.paths import fold
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.tools import names
+from ap_remote_mcp.tools.below import Below
 from ap_remote_mcp.tools.targets import album_named, folder_named
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Selection(msgspec.Struct, frozen=True):
     words: tuple[str, ...] = ()
     folder: str = ""
     """The path of the folder at or below which everything lies."""
+    below: Below | None = None
+    """The same folder; tells of an entry whether it lies there."""
     members: dict[str, Entry] | None = None
     """What is in the album, by id."""
     size: int = 0
@@ -72,11 +75,13 @@ class Selection(msgspec.Struct, frozen=True):
         """Whether a folder or an album is named: all that lies there can be listed."""
         return bool(self.folder) or self.members is not None
 
-    def holds(self, entry: Entry) -> bool:
-        """Whether an entry that the remote found, at its path, belongs to the answer."""
+    async def holds(self, entry: Entry) -> bool:
+        """Whether an entry that the remote found belongs to the answer."""
+        return self.fits(entry) and (self.below is None or await self.below.holds(entry))
+
+    def fits(self, entry: Entry) -> bool:
+        """Whether it does, if it lies in the folder."""
         if entry.size < self.size or (self.members is not None and entry.id not in self.members):
-            return False
-        if self.folder and not fold(entry.path).startswith(fold(f"{self.folder}/")):
             return False
         if self.period is not None and not self.period.holds(entry):
             return False
@@ -93,9 +98,11 @@ async def select(app: App, query: SearchQuery, *, facets: str = "", words: str =
         words: a text whose words must be in what is written about an entry.
 
     Raises:
-        CodedError: a place, person, date, folder or album that means nothing.
+        CodedError: a place, person, date, folder, album or size that means nothing.
         QuerySyntaxError: the caller's filter.
     """
+    if not isfinite(query.min_mb * MB):
+        raise CodedError(Code.BAD_ARGUMENT, "min_mb is more than any file has")
     parts: list[Query] = []
     notes: list[str] = []
     if query.filter.strip():
@@ -120,7 +127,7 @@ async def select(app: App, query: SearchQuery, *, facets: str = "", words: str =
         found, note = await _meant(app, facets)
         parts.extend(found)
         notes.append(note)
-    folder = (await folder_named(app, query.folder)).path if query.folder.strip() else ""
+    folder = await folder_named(app, query.folder) if query.folder.strip() else None
     members = await _members(app, query.album) if query.album.strip() else None
     period = _period(query.begin, query.end)
     if period is not None:
@@ -131,7 +138,8 @@ async def select(app: App, query: SearchQuery, *, facets: str = "", words: str =
         filter=show(all_of(*parts)) if parts else "",
         period=period,
         words=tuple(names.fold(words).split()),
-        folder=folder,
+        folder=folder.path if folder else "",
+        below=Below(app, folder) if folder and folder.path else None,
         members=members,
         size=round(query.min_mb * MB),
         note="; ".join(each for each in notes if each),

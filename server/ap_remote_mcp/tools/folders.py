@@ -14,6 +14,7 @@ from ap_remote_mcp.tools.queries import Position, seal
 from ap_remote_mcp.tools.rows import Cut, Row
 
 if TYPE_CHECKING:
+    from ap_remote.model import Entry
     from ap_remote_mcp.context import App
 
 
@@ -62,5 +63,11 @@ async def plan_rows(app: App, named: tuple[str, str], position: Position, limit:
     """Return a page of what would go into a folder of a plan; what is gone is passed over."""
     plan = await loaded(app, named[0])
     members = plan.folders[place_of(plan, named[1])].members
-    entries, _ = await app.entries([member.id for member in members[position.at : position.at + limit]])
-    return Cut([Row(entry) for entry in entries], more=position.at + limit < len(members), at=position.at)
+    entries: list[Entry] = []
+    at = position.at
+    while not entries and at < len(members):
+        asked = [member.id for member in members[at : at + limit]]
+        entries, _ = await app.entries(asked)
+        at += len(asked)
+    # What follows begins behind those that were passed over.
+    return Cut([Row(entry) for entry in entries], more=at < len(members), at=at - len(entries))

@@ -45,6 +45,8 @@ async def photos_view(
     entries, missing = await app.entries(ids)
     if not entries:
         raise CodedError(Code.NOT_FOUND, f"No item has the id {', '.join(missing)}")
+    # All or none: what is refused at the third would have cost two for nothing.
+    app.afford(app.pixels, len(entries) * max_px * max_px, "pixels")
     blocks = Blocks()
     seen = 0
     for entry in entries:

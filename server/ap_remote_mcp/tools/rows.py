@@ -206,11 +206,13 @@ async def _nearest(app: App, search: Search, want: int, reach: Reach) -> AsyncGe
                 given.add(entry.id)
                 yield Row(entry, scores.get(entry.id, 0.0), written=True)
         for hit in hits:
-            if hit.entry.id not in given and hit.entry.id != query.like and (sifted or selection.holds(hit.entry)):
+            if hit.entry.id in given or hit.entry.id == query.like:
+                continue
+            if sifted or await selection.holds(hit.entry):
                 given.add(hit.entry.id)
                 yield Row(hit.entry, hit.score)
         if len(hits) < asked or asked >= app.limits.semantic:
-            reach.short = asked if len(hits) == asked and not sifted and not selection.exact else 0
+            reach.short = asked if len(hits) == asked else 0
             return
         asked *= 4
 
@@ -230,7 +232,7 @@ async def _searched(app: App, search: Search, want: int, reach: Reach) -> AsyncG
     async for entry in _in_order(app, search, want):
         if not selection.exact and read >= app.limits.scan:
             break
-        if selection.holds(entry):
+        if await selection.holds(entry):
             given.add(entry.id)
             yield Row(entry)
         read += 1

@@ -47,6 +47,8 @@ async def photos_suggest_folders(
 ) -> Suggestions:
     """Plan albums; changes nothing. photos_list(path="plan:ID/NAME") shows one, photos_apply_folders makes them."""
     app: App = ctx.request_context.lifespan_context
+    if min_size == 1:
+        raise CodedError(Code.BAD_ARGUMENT, "photos_suggest_folders: one picture is no album - at `$.min_size`")
     plans_home(app)
     parse_search(filter_)
     if path:

@@ -54,11 +54,11 @@ async def contents(app: App, selection: Selection, *, home: bool = False, most: 
     if source is None or (most is not None and len(source) > most):
         return None
     if selection.members is None:
-        selection = msgspec.structs.replace(selection, folder="")  # all of them lie there
+        selection = msgspec.structs.replace(selection, below=None)  # all of them lie there
     cut = app.limits.listed if len(source) > app.limits.listed else 0
     found: dict[str, Entry] = {}
     for number, entry in enumerate(source[: app.limits.listed], 1):
-        if selection.holds(entry) and matches(query, entry):
+        if selection.fits(entry) and matches(query, entry) and await selection.holds(entry):
             found.setdefault(entry.id, entry)
         if not number % _BREATH:
             await checkpoint()
@@ -158,5 +158,8 @@ class Among:
             return
         source = local.entries(self._app, query, sort=sort, limit=limit, as_of=self._as_of)
         async for entry in source:
-            if self._selection.holds(entry):
+            if await self._selection.holds(entry):
                 yield entry
+
+    search_cached = search
+    """An index takes what a cache finds where that is whole, which is more than was chosen."""

@@ -53,7 +53,7 @@ async def written(
         if wanted is None and not as_of:
             return
         async for entry in local.entries(app, text, sort="-taken", limit=limit, as_of=as_of):
-            if not entry.is_folder and selection.holds(entry) and holds_all(entry, left):
+            if not entry.is_folder and holds_all(entry, left) and await selection.holds(entry):
                 found.setdefault(entry.id, entry)
 
     if facets:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from io import BytesIO
 from types import SimpleNamespace
 
@@ -16,8 +17,10 @@ from ap_remote.model import Place
 from ap_remote.query import matches, parse_search
 from ap_remote.semantic import Hit, IndexStatus
 from ap_remote_mcp.server import build_server
+from tests.unit.mcp.described import described_once  # noqa: F401 - for all modules of this folder
 
 
+@cache
 def jpeg(color, size=(640, 480), *, secret=""):
     picture = Image.new("RGB", size, color)
     exif = Image.Exif()

@@ -67,6 +67,39 @@ def test_a_tilde_is_the_home_of_whoever_started_the_server(place, monkeypatch):
         roots.to_read("~/secret/id_rsa")
 
 
+def test_the_home_of_the_server_is_told_as_such_also_behind_a_link(place, monkeypatch, tmp_path):
+    (tmp_path / "somebody").symlink_to(place)
+    monkeypatch.setenv("HOME", str(tmp_path / "somebody"))
+    assert Roots([place]).names == {"root1": "~"}
+
+
+def test_an_account_without_a_home_serves_its_roots(place, monkeypatch):
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    roots = Roots([place])
+    assert roots.names == {"root1": "root"}
+    with pytest.raises(OutsideRootsError, match="has no home"):
+        roots.to_read("~/a.jpg")
+
+
+def test_names_that_are_no_text_are_left_alone(place):
+    """A disk may hold any bytes; the journal, a job and an answer are JSON."""
+    odd = os.fsdecode(os.fsencode(place) + b"/in/\xff")
+    try:
+        Path(odd).mkdir()
+    except OSError:
+        pytest.skip("this disk holds text only")
+    (Path(odd) / "a.jpg").write_bytes(b"picture")
+    (place / "fair").symlink_to(odd)
+    for given_path in (f"file://{place}/in/%ff/a.jpg", "fair/a.jpg"):
+        with pytest.raises(OutsideRootsError, match="no text"):
+            Roots([place]).to_read(given_path)
+    for given_path in (f"file://{place}/in/%fe", "fair/new"):
+        with pytest.raises(OutsideRootsError, match="no text"):
+            Roots([place]).to_write(given_path)
+    with pytest.raises(ConfigError, match="no text"):
+        Roots.given([Path(odd)])
+
+
 def test_a_relative_path_begins_with_a_root_s_name_or_number(place, tmp_path):
     (tmp_path / "Exports").mkdir()
     one, both = Roots([tmp_path / "Exports"]), Roots([place, tmp_path / "Exports"])
