@@ -92,10 +92,16 @@ mcp-check: build/mcp-check-venv/stamp build/mcp-check/stamp ## Let judges that o
 fuse: ## Install libfuse for the tests of `ap mount` (root on Debian; elsewhere install fuse3 yourself)
 	ldconfig -p | grep -q libfuse || { apt-get update -qq && apt-get install -y -qq fuse3 >/dev/null; }
 
+# In a fresh checkout each worker would compile all tests itself; one process does it for them.
+.PHONY: collected
+collected: .venv/stamp
+	mkdir -p build
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only -q -n 0 >build/collected || { cat build/collected; false; }
+
 # What keeps one core busy runs two by two; the suites take both cores themselves.
 .PHONY: check
 check: .venv/stamp ## What CI runs
-	$(MAKE) --no-print-directory -j2 --output-sync=target lint types imports wheel
+	$(MAKE) --no-print-directory -j2 --output-sync=target types collected wheel lint imports
 	$(MAKE) --no-print-directory test
 	$(MAKE) --no-print-directory interop
 
@@ -110,6 +116,11 @@ build/bench-venv/stamp: tests/bench/requirements.txt .venv/stamp
 bench: .venv/stamp ## Measure; prints JSON lines
 	$(MAKE) --no-print-directory build/bench-venv/stamp || rm -rf build/bench-venv
 	$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: quality
+quality: .venv/stamp ## Measure what search and organising are worth (AP_MODEL_DIR=… adds its encoders)
+	mkdir -p build/quality
+	TMPDIR=$(CURDIR)/build/quality $(BIN)/python -m tests.quality $(ARGS)
 
 # It imports a build of torch for CUDA, and FAISS for cards (`semantic-gpu`), where these are installed.
 .PHONY: bench-gpu

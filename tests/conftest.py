@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -21,3 +23,16 @@ def what_httpx_mock_sees(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
         from ap_remote.transport import network
 
         monkeypatch.setattr(network, "carrier", lambda **_: None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_are_read_once() -> Iterator[None]:
+    """Typer makes all commands out of their annotations whenever one is run; what it makes holds no state."""
+    import typer.main
+    import typer.testing
+
+    with pytest.MonkeyPatch.context() as patch:
+        once = cache(typer.main.get_command)
+        patch.setattr(typer.main, "get_command", once)
+        patch.setattr(typer.testing, "_get_command", once)
+        yield

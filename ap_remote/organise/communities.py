@@ -22,7 +22,7 @@ RESOLUTIONS: Final = (4.0, 2.0, 1.0, 0.5, 0.25)
 """Finest first. Finer ones make fragments even of small, clear groups; at the coarsest one group stays one."""
 STABLE: Final = 0.95
 """Adjusted Rand index of two seeds' communities from which on a resolution is one that the graph itself has."""
-ALONE: Final = 0.05
+ALONE: Final = 0.07
 """Share of the rows with a neighbour that a resolution may leave alone: a very fine one does so at every seed."""
 FITTING: Final = 0.75
 """Share of a community's rows that are like its middle; with fewer it is a chain, and is divided further."""
@@ -39,6 +39,14 @@ def communities(vectors: NDArray[np.float32], alike: float) -> list[NDArray[np.i
     """
     import numpy as np
 
+    # Leiden visits rows in their order, and which come first is chance: the same pictures give the same groups.
+    order = np.lexsort(vectors[:, :3].T)
+    groups = [np.sort(order[group]) for group in _communities(vectors[order], alike)]
+    return sorted(groups, key=lambda group: (-len(group), int(group[0])))
+
+
+def _communities(vectors: NDArray[np.float32], alike: float) -> list[NDArray[np.int64]]:
+
     graph = mutual(vectors, alike)
     groups: list[NDArray[np.int64]] = []
     waiting = _parts(_stable(graph))
@@ -53,7 +61,7 @@ def communities(vectors: NDArray[np.float32], alike: float) -> list[NDArray[np.i
             groups.append(group)  # nothing tells its members apart
         else:
             waiting += [group[part] for part in parts]
-    return sorted(groups, key=lambda group: (-len(group), int(np.min(group))))
+    return groups
 
 
 def mutual(vectors: NDArray[np.float32], alike: float) -> Any:

@@ -11,7 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from ap_remote.cli.main import app
 from ap_remote_emulator.app import create_app
 from ap_remote_emulator.library.check import check_store
 
@@ -31,26 +33,31 @@ def ap(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def run(home: Path, *words: str) -> str:
+    """Run ``ap`` in this process: it prepares, or looks at what the other left."""
+    done = CliRunner(env={"AP_HOME": str(home), "AP_REMOTE": None}).invoke(app, list(words))
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.stdout
+
+
 def test_a_full_disk_under_the_service_loses_nothing_and_shows_no_half_file(small_disk: Path, tmp_path: Path) -> None:
     home = small_disk / "home"
     (tmp_path / "small.bin").write_bytes(os.urandom(MIB // 4))
     (tmp_path / "big.bin").write_bytes(os.urandom(8 * MIB))
-    stored = ap(home, "put", str(tmp_path / "small.bin"), "local:Documents")
-    assert stored.returncode == 0, stderr_of(stored)
+    run(home, "put", str(tmp_path / "small.bin"), "local:Documents")
     refused = ap(home, "put", str(tmp_path / "big.bin"), "local:Documents")
     assert refused.returncode == 1
     assert "space" in refused.stderr
     assert "Traceback" not in stderr_of(refused)
-    assert ap(home, "lsf", "local:Documents").stdout == "small.bin\n"
-    back = ap(home, "get", "local:Documents/small.bin", str(tmp_path / "back"))
-    assert back.returncode == 0, stderr_of(back)
+    assert run(home, "lsf", "local:Documents") == "small.bin\n"
+    run(home, "get", "local:Documents/small.bin", str(tmp_path / "back"))
     assert (tmp_path / "back" / "small.bin").read_bytes() == (tmp_path / "small.bin").read_bytes()
 
 
 def test_a_full_disk_under_a_download_leaves_no_half_file(small_disk: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     (tmp_path / "big.bin").write_bytes(os.urandom(8 * MIB))
-    assert ap(home, "put", str(tmp_path / "big.bin"), "local:Documents").returncode == 0
+    run(home, "put", str(tmp_path / "big.bin"), "local:Documents")
     refused = ap(home, "get", "local:Documents/big.bin", str(small_disk))
     assert refused.returncode == 1
     assert "space" in refused.stderr

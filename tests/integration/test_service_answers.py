@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
@@ -79,10 +80,19 @@ class CheckingTransport(Transport):
         return await super().send(msgspec.structs.replace(call, reply=Checked(call.reply, self.unknown)))
 
 
-@pytest.fixture
-async def remote(tmp_path: Path) -> AsyncIterator[AmazonPhotosRemote]:
-    app = create_app(tmp_path / "service", internal=True)
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("seeded") / "service"
+    app = create_app(folder)
     seed(app.state.store, Order(count=60, per_folder=20, people=4, albums=2, family=2, family_photos=4))
+    app.state.store.close()
+    return folder
+
+
+@pytest.fixture
+async def remote(seeded: Path, tmp_path: Path) -> AsyncIterator[AmazonPhotosRemote]:
+    shutil.copytree(seeded, tmp_path / "service")
+    app = create_app(tmp_path / "service", internal=True)
     cookies = load_credentials(tmp_path / "service" / "credentials.json")
     transport = CheckingTransport(Session(cookies, Hosts.for_service("http://local.invalid")), app=app)
     transport.unknown = set()

@@ -24,7 +24,7 @@ from ap_remote_emulator.library.check import check
 from ap_remote_emulator.serve import _listen
 
 _PATH = os.pathsep.join(path for path in sys.path if path)
-_ROUNDS = 5
+_ROUNDS = 4
 _WRITERS = 4
 
 
@@ -166,16 +166,12 @@ def test_a_kill_loses_nothing_that_was_answered_and_shows_nothing_half(tmp_path)
     answered: dict[str, str] = {}
     dice = random.Random(20_240_229)
 
-    for number in range(_ROUNDS):
-        with running(data) as service:
+    with contextlib.ExitStack() as stack:
+        service = stack.enter_context(running(data))
+        for number in range(_ROUNDS):
             writers = Writers(answered, number, dice.randint(3, 25))
-            with ThreadPoolExecutor(_WRITERS) as pool:
-                jobs = [pool.submit(writers.write, service, writer) for writer in range(_WRITERS)]
-                assert writers.enough.wait(timeout=120)
-                service.process.kill()
-                for job in jobs:
-                    job.result()
-        with running(data) as service:
+            _until_killed(service, writers)
+            service = stack.enter_context(running(data))
             found = service.files()
             assert answered.keys() <= found.keys()
             for name, node in found.items():
@@ -186,9 +182,18 @@ def test_a_kill_loses_nothing_that_was_answered_and_shows_nothing_half(tmp_path)
                 content = service.http.get(f"/cdproxy/nodes/{found[name]['id']}").content
                 expected = found[name]["contentProperties"]["md5"]
                 assert hashlib.md5(content, usedforsecurity=False).hexdigest() == expected
-            assert service.stop() == 0
-        assert check(data) == []
-        assert list((data / "tmp").iterdir()) == []
+            assert check(data) == []
+            assert list((data / "tmp").iterdir()) == []
+        assert service.stop() == 0
+
+
+def _until_killed(service: Service, writers: Writers) -> None:
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        jobs = [pool.submit(writers.write, service, writer) for writer in range(_WRITERS)]
+        assert writers.enough.wait(timeout=120)
+        service.process.kill()
+        for job in jobs:
+            job.result()
 
 
 class Changers(Writers):
@@ -236,25 +241,20 @@ def test_a_kill_in_the_middle_of_trashing_and_purging_leaves_no_fault(tmp_path):
     data = tmp_path / "data"
     dice = random.Random(20_260_101)
     purged: set[str] = set()
-    for number in range(_ROUNDS):
-        with running(data) as service:
+    with contextlib.ExitStack() as stack:
+        service = stack.enter_context(running(data))
+        for number in range(_ROUNDS):
             changers = Changers(number, dice.randint(2, 12))
-            with ThreadPoolExecutor(_WRITERS) as pool:
-                jobs = [pool.submit(changers.write, service, writer) for writer in range(_WRITERS)]
-                assert changers.enough.wait(timeout=120)
-                service.process.kill()
-                for job in jobs:
-                    job.result()
-        purged |= changers.purged
-        with running(data) as service:
+            _until_killed(service, changers)
+            purged |= changers.purged
+            service = stack.enter_context(running(data))
             for node_id in purged:
                 assert service.http.get(f"/drive/v1/nodes/{node_id}").status_code == 404
-            assert service.stop() == 0
-        assert check(data) == []
-    with running(data) as service:
+            assert check(data) == []
         hashes = {node["contentProperties"]["md5"] for node in service.files().values()}
         trashed = service.http.get("/drive/v1/trash").json()["data"]
         hashes |= {node["contentProperties"]["md5"] for node in trashed}
+        assert service.stop() == 0
     assert len(list((data / "blobs").glob("*/*"))) == len(hashes)
 
 

@@ -12,6 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from ap_remote.cli.main import app
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a process there cannot be sent Ctrl-C alone")
 
@@ -51,9 +54,10 @@ class Typed:
 
 
 def ap(home: Path, *words: str) -> str:
-    code, out, err = Typed(home, *words).end()
-    assert code == 0, err
-    return out
+    """Run ``ap`` in this process: it prepares, or looks at what the other left."""
+    done = CliRunner(env={"AP_HOME": str(home), "AP_REMOTE": None, "AP_CONFIG": None}).invoke(app, list(words))
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.stdout
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -142,10 +142,23 @@ def test_a_killed_upload_goes_on_and_sends_nothing_twice(service: Service, tmp_p
     assert {node["version"] for node in after} == {1}
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, dict[str, bytes]]]:
+    """A service that nobody changes, and what was sent to it."""
+    base = tmp_path_factory.mktemp("filled")
+    service = Service(base / "service")
+    sent = library(base / "up")
+    done = copy(service, base, "up")
+    assert done.returncode == 0, done.stderr
+    yield service, sent
+    service.end()
+
+
 @pytest.mark.parametrize("kill_at", KILLED)
-def test_a_killed_download_goes_on_and_shows_no_half_file(service: Service, tmp_path: Path, kill_at: int):
-    sent = library(tmp_path / "up")
-    assert copy(service, tmp_path, "up").returncode == 0
+def test_a_killed_download_goes_on_and_shows_no_half_file(
+    filled: tuple[Service, dict[str, bytes]], tmp_path: Path, kill_at: int
+):
+    service, sent = filled
     (tmp_path / "down").mkdir()
     assert copy(service, tmp_path, "down", kill_at=kill_at).returncode == -signal.SIGKILL
     there = visible(tmp_path / "down")

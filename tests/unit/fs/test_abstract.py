@@ -1,7 +1,11 @@
-"""fsspec's own suite over the memory remote, in every form of caching. No test of it is skipped or overridden."""
+"""fsspec's own suite over the memory remote, in every form of caching. No test of it is skipped or overridden.
+
+``AP_TEST_FORMS=all`` runs both ways of looking with the listings cache and without; else each comes with one of them.
+"""
 
 from __future__ import annotations
 
+import os
 import posixpath
 
 import pytest
@@ -10,17 +14,17 @@ from fsspec.tests import abstract
 from ap_remote.backends.memory import MemoryRemote
 from ap_remote.fs import RemoteFileSystem
 
+FORMS = ["peeking-listings", "asking-bare", "peeking-bare", "asking-listings"]
 
-@pytest.fixture(
-    scope="module",
-    params=[(fresh, listings) for fresh in (False, True) for listings in (False, True)],
-    ids=lambda each: f"{'asking' if each[0] else 'peeking'}-{'listings' if each[1] else 'bare'}",
-)
+
+@pytest.fixture(scope="module", params=FORMS if os.environ.get("AP_TEST_FORMS") == "all" else FORMS[:2])
 def made(request):
     """A filesystem that looks at once where it can, or asks each time; with the listings cache and without."""
-    fresh, listings = request.param
+    looking, _, listings = request.param.partition("-")
     remote = MemoryRemote()
-    fs = RemoteFileSystem(lambda: remote, fresh=fresh, use_listings_cache=listings, skip_instance_cache=True)
+    fs = RemoteFileSystem(
+        lambda: remote, fresh=looking == "asking", use_listings_cache=listings == "listings", skip_instance_cache=True
+    )
     yield fs
     fs.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,9 +18,12 @@ from ap_remote.backends.memory import MemoryRemote
 from ap_remote.errors import ConfigError, EncoderError
 from ap_remote.organise.labelling import Class, Classifier, Labeller, choose, run
 from tests.contracts.pictures import jpeg
+from tests.lazily import Lazily
 
-timm = pytest.importorskip("timm")
-torch = pytest.importorskip("torch")
+timm, torch = Lazily("timm"), Lazily("torch")
+pytestmark = pytest.mark.skipif(
+    find_spec("timm") is None or find_spec("torch") is None, reason="the extra `semantic` is not installed"
+)
 
 NAMES = ("beach_wagon", "sand_bar", "boat_house", "ocean_liner")
 CLASSES = tuple(Class(index=index, name=name, synset=f"n{index:08}") for index, name in enumerate(NAMES))
@@ -275,8 +279,9 @@ def test_names_that_do_not_fit_the_model_are_refused(tmp_path):
         ).load()
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_cuda_that_is_not_there_is_said_and_not_replaced():
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
     with pytest.raises(EncoderError, match="no CUDA device"):
         _ = Classifier("offline", device="cuda").device
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 
 import pytest
-import torch
 from PIL import Image
 
 from ap_remote.semantic import tiers
 from tests.bench import semantic_gpu as bench
+from tests.lazily import Lazily
 from tests.unit.semantic.planted import PlantedEncoder
 from tests.unit.semantic.test_vectors import Card
+
+torch = Lazily("torch")
 
 
 @pytest.mark.parametrize(

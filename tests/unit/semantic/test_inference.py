@@ -6,11 +6,13 @@ from functools import partial
 
 import numpy as np
 import pytest
-import torch
 
 from ap_remote.errors import EncoderError
 from ap_remote.semantic.devices import autocast
 from ap_remote.semantic.inference import Passes, batch_size
+from tests.lazily import Lazily
+
+torch = Lazily("torch")
 
 SHAPE = (3, 4, 5)
 
