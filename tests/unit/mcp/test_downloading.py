@@ -440,8 +440,8 @@ async def test_a_stopped_download_leaves_whole_files_and_their_lines(open_server
         job = await ended(client, begun["job"]["job_id"])
     assert job["state"] == "cancelled"
     assert job["result"]["downloaded"] == 1
-    assert names_in(place / "in") == ["a.jpg", manifest_name(begun)]
-    assert [line["file"] for line in manifest(place, begun)] == ["a.jpg"]
+    assert names_in(place / "in") == ["a.jpg", manifest_name({"job": job})]
+    assert [line["file"] for line in manifest(place, {"job": job})] == ["a.jpg"]
 
 
 async def test_a_picture_for_the_web_is_small_and_says_nothing(open_server, remote, place, make_jpeg):
