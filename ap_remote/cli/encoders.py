@@ -1,4 +1,4 @@
-"""`ap index encoders`, and the options with which a build chooses its encoder."""
+"""`ap index encoders`, and the options that say which encoder makes vectors, and where."""
 
 from __future__ import annotations
 
@@ -22,6 +22,15 @@ Encoder = Annotated[
 ]
 Device = Annotated[
     str, typer.Option(help="Where to compute: cpu, cuda, mps, or auto; what is named and not there is an error.")
+]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Let the workers of a dask cluster fetch and embed; ADDRESS is its scheduler's, e.g. tcp://10.0.0.1:8786.",
+        show_default=False,
+    ),
 ]
 Compiled = Annotated[
     bool,

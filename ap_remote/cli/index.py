@@ -6,15 +6,14 @@ from typing import Annotated
 
 import typer
 
-from ap_remote.cli import building, clusters, find
-from ap_remote.cli.clusters import Dask
+from ap_remote.cli import building, find
 from ap_remote.cli.completion import local_paths, remote_paths
 from ap_remote.cli.console import Json, is_quiet, json_line, line, run, say
-from ap_remote.cli.encoders import Compiled, Device, Encoder, announce, encoders
+from ap_remote.cli.encoders import Compiled, Dask, Device, Encoder, announce, encoders
 from ap_remote.cli.listing import Spec
 from ap_remote.cli.render import entry_json, size_text
 from ap_remote.cli.tuning import calibrate, tune
-from ap_remote.connect import resolve, semantic_index
+from ap_remote.connect import cluster, resolve, semantic_index
 from ap_remote.semantic import wishes
 
 group = typer.Typer(no_args_is_help=True, help="The semantic index: find photographs by what they show.")
@@ -55,13 +54,13 @@ def build(
         remote, _ = resolve(spec)
         # With a cluster the device is the workers': this machine only needs to know the encoder.
         here = device if dask is None else "cpu"
-        cluster = None if dask is None else clusters.cluster(dask, spec, device=device, compiled=compiled)
+        workers = None if dask is None else cluster(dask, spec, device=device, compiled=compiled)
         index = semantic_index(spec, encoder=encoder, device=here, compiled=compiled)
         async with remote:
             announce(await index.encoder(), dask)
             building.keep_wishes(index.folder, frames=frames, switch_at=switch_at)
             with building.watched() as progress:
-                report = await index.build(remote, progress=progress, retry=retry, cluster=cluster)
+                report = await index.build(remote, progress=progress, retry=retry, cluster=workers)
         if json:
             json_line(report)
         else:
