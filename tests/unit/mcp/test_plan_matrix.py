@@ -190,7 +190,9 @@ async def test_a_plan_permits_what_was_shown_to_whom_it_was_shown_and_once(open_
         plan = (await call(client, tool, **arguments))["plan"]
         foreign = (await call(client, "photos_mark", ids=[made.ids["forum.jpg"]], favorite="yes"))["plan"]
         person.questions.clear()
-        forgeries = [plan[:-2] + ("AA" if plan[-2:] != "AA" else "BB"), plan[:30], plan + "A", "A" + plan[1:], foreign]
+        first, last = "B" if plan.startswith("A") else "A", "BB" if plan.endswith("AA") else "AA"
+        forgeries = [plan[:-2] + last, first + plan[1:], plan[:30], plan + "A", foreign]
+        assert plan not in forgeries
         for forged in forgeries:
             await refuses(client, made, tool, arguments | {"plan": forged})
         for other in others:
