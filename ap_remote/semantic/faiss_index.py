@@ -16,6 +16,7 @@ import numpy as np
 
 from ap_remote.errors import StoreError
 from ap_remote.semantic import index_cache, tiers
+from ap_remote.semantic.cores import PART, Parted, forget_workers
 from ap_remote.semantic.extras import need
 from ap_remote.semantic.index_cache import Manifest
 from ap_remote.semantic.tiers import Tier
@@ -70,6 +71,7 @@ class FaissIndex:
         self._few = few or FEW_ROWS
         self._size = len(rows)
         self._span = int(rows.max()) + 1 if len(rows) else 0
+        self._parted = Parted(index, rows)
 
     @classmethod
     def build(
@@ -109,21 +111,18 @@ class FaissIndex:
 
     def _scan(self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None) -> Neighbours:
         if allowed is None:
-            scores, rows = self._index.search(queries, k)
-            return Neighbours(rows, scores)
+            return self._parted.search(queries, k)
         if not tiers.filters_hold() and self._stored is not None:
             return nearest(self._stored, queries, k, allowed=allowed)
-        params = self._faiss.SearchParameters(sel=self._selector(allowed))
-        scores, rows = self._index.search(queries, k, params=params)
-        nobody = rows == NOBODY
-        if not members(rows[~nobody], allowed).all():
+        few = int(np.count_nonzero(allowed)) < PART
+        near = self._parted.search(queries, k, selector=self._selector(allowed), alone=few)
+        if not members(near.rows[near.rows != NOBODY], allowed).all():
             if self._stored is not None:
                 return nearest(self._stored, queries, k, allowed=allowed)
             # A wrong photograph is worse than none.
             message = "this build of FAISS ignores filters; install faiss-cpu, or faiss-gpu-cuvs"
             raise StoreError(message)
-        scores[nobody] = -np.inf
-        return Neighbours(rows, scores)
+        return near
 
     def _approximate(self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None) -> Neighbours:
         stored = self._vectors()
@@ -134,8 +133,14 @@ class FaissIndex:
         selector = None if allowed is None else self._selector(allowed)
         most = self._most()
         effort = max(1, self.tier.effort) * self._size // count
+        if allowed is not None and self.tier.name == "ivf":
+            effort = most  # passing over what is not allowed costs little, and an answer among fp16 rows is exact
         while effort <= most:
-            scores, rows = self._index.search(queries, want, params=self._params(max(effort, want), effort, selector))
+            if self.tier.name == "hnsw":
+                params = self._faiss.SearchParametersHNSW(efSearch=max(effort, want), sel=selector)
+                scores, rows = self._index.search(queries, want, params=params)
+            else:
+                rows, scores = self._parted.search(queries, want, selector=selector, cells=effort, alone=count < PART)
             real = rows != NOBODY
             if allowed is not None and not members(rows[real], allowed).all():
                 break
@@ -169,11 +174,6 @@ class FaissIndex:
     def _selector(self, allowed: NDArray[np.bool_]) -> Any:
         return self._faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
 
-    def _params(self, candidates: int, effort: int, selector: Any) -> Any:
-        if self.tier.name == "hnsw":
-            return self._faiss.SearchParametersHNSW(efSearch=candidates, sel=selector)
-        return self._faiss.SearchParametersIVF(nprobe=effort, sel=selector)
-
     def _most(self) -> int:
         """Return the effort beyond which a scan is as good: all cells, or a quarter of a graph."""
         return self._size // 4 if self.tier.name == "hnsw" else int(self._index.nlist)
@@ -191,6 +191,7 @@ def _survive_forks() -> None:
     """Let forked processes search in one thread: OpenMP's others are not there, and it would wait for them for ever."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=lambda: need("faiss").omp_set_num_threads(1))
+        os.register_at_fork(after_in_child=forget_workers)
 
 
 def open_index(

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from ap_remote.errors import ConfigError
+from ap_remote.semantic import cells
 from ap_remote.semantic.extras import need
 
 if TYPE_CHECKING:
@@ -39,13 +40,13 @@ CARD_SHARE: Final = 0.8
 """Of a card's free memory that vectors may take."""
 ADD: Final = 16_384
 """Rows that are handed to FAISS at once."""
-_FEW: Final = 50
-_MOST_FEW: Final = 200_000
+_FEW: Final = 500
+_MOST_FEW: Final = 100_000
 _DIM: Final = 768
 _CELL_SAMPLE: Final = 48
 """Rows by which each cell of an inverted file is trained; FAISS warns below 39, and takes 256 at most."""
 _ROUNDS: Final = 10
-"""Of k-means; FAISS takes 25, which finds cells that are no better to search."""
+"""Of k-means over parts of vectors; FAISS takes 25, which finds codes that are no better to search."""
 _SEED: Final = 1
 
 
@@ -100,7 +101,7 @@ def pick(rows: int, dim: int, *, wanted: str | None = None, choice: Choice | Non
 def few_rows(rows: int) -> int:
     """Return up to how many of *rows* that a filter allows are scored from the store, where nobody measured it.
 
-    An index that looks at a part has to look at most of it to find one row in fifty; reading those is then less work.
+    An index that looks at a part has to pass over all of it to find one row in many; reading those is then less work.
     """
     return min(_MOST_FEW, rows // _FEW)
 
@@ -112,16 +113,16 @@ def factory(tier: Tier, rows: int, dim: int) -> str:
     if tier.name == "hnsw":
         return "IDMap,HNSW32_SQfp16"
     if tier.name == "ivf":
-        return f"IVF{cells(rows)},SQfp16"
+        return f"IVF{cell_count(rows)},SQfp16"
     if tier.name == "ivf-sq8":
-        return f"IVF{cells(rows)}_HNSW32,SQ8"
+        return f"IVF{cell_count(rows)}_HNSW32,SQ8"
     if tier.name == "ivf-pq":
         parts = next(each for each in (64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1) if dim % each == 0)
-        return f"IVF{cells(rows)}_HNSW32,PQ{parts}np"  # np: without codes for a filter that nothing here uses
+        return f"IVF{cell_count(rows)}_HNSW32,PQ{parts}np"  # np: without codes for a filter that nothing here uses
     raise ValueError(tier.name)
 
 
-def cells(rows: int) -> int:
+def cell_count(rows: int) -> int:
     """Return of how many cells an inverted file is made: four times the root of the rows, 65,536 at most."""
     return max(1, min(int(4 * rows**0.5), rows // _CELL_SAMPLE, 65_536))
 
@@ -146,21 +147,27 @@ def train(index: Any, stored: Stored) -> None:
     inverted = faiss.downcast_index(faiss.try_extract_index_ivf(index))
     if isinstance(inverted, faiss.IndexIVFScalarQuantizer) and inverted.sq.qtype == faiss.ScalarQuantizer.QT_fp16:
         inverted.by_residual = False  # what is kept then is the store's own rows, bit by bit
-    size = min(count, max(_CELL_SAMPLE * inverted.nlist, ADD))
-    inverted.cp.niter = _ROUNDS
     if isinstance(inverted, faiss.IndexIVFPQ):
         inverted.pq.cp.niter = _ROUNDS
-    inverted.cp.seed = _SEED
-    inverted.cp.min_points_per_centroid = 1  # libraries are as small as they are
+        inverted.pq.cp.seed = _SEED
+    size = min(count, max(_CELL_SAMPLE * inverted.nlist, ADD))
     chosen = np.sort(np.random.default_rng(_SEED).choice(count, size, replace=False))
-    index.train(stored.take(chosen).astype(np.float32))
+    sample = stored.take(chosen).astype(np.float32)
+    inverted.quantizer.add(cells.centres(sample, inverted.nlist))
+    index.train(sample)  # the codes alone: the cells are there
 
 
 def add(index: Any, stored: Stored, positions: np.typing.NDArray[np.int64]) -> None:
     """Put the vectors at these positions of *stored* into an index."""
+    faiss = need("faiss")
+    inverted = faiss.try_extract_index_ivf(index)
     for start in range(0, len(positions), ADD):
         part = positions[start : start + ADD]
-        index.add_with_ids(stored.take(part).astype(np.float32), np.ascontiguousarray(stored.rows[part]))
+        vectors, ids = stored.take(part).astype(np.float32), np.ascontiguousarray(stored.rows[part])
+        if inverted is None:
+            index.add_with_ids(vectors, ids)
+        else:
+            cells.put(faiss.downcast_index(inverted), vectors, ids)
 
 
 def on_card(stored: Stored, dim: int) -> Any:
@@ -213,4 +220,4 @@ def _tier(name: Name, rows: int, choice: Choice | None) -> Tier:
         return Tier(name=name, effort=choice.effort)
     if name == "hnsw":
         return Tier(name=name, effort=128)
-    return Tier(name=name, effort=max(16, cells(rows) // 16) if name.startswith("ivf") else 0)
+    return Tier(name=name, effort=max(16, cell_count(rows) // 16) if name.startswith("ivf") else 0)

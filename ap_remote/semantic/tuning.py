@@ -130,7 +130,7 @@ def _tried(found: Tuning, part: Held, questions: NDArray[np.float32], clock: Clo
     scan_p50, _ = _times(scan, questions, clock)
     right = scan.search(questions, NEIGHBOURS).rows
     made = tiers.made(Tier(name="ivf", effort=1), part, found.dim)
-    cells = tiers.cells(len(part.rows))
+    cells = tiers.cell_count(len(part.rows))
     effort = 1
     while True:
         index = FaissIndex(made, part.rows, tier=Tier(name="ivf", effort=effort), stored=part, few=1)
@@ -141,7 +141,7 @@ def _tried(found: Tuning, part: Held, questions: NDArray[np.float32], clock: Clo
         effort = min(2 * effort, cells)
     good = recall >= RECALL and p50 < scan_p50
     # The same share of all cells, in as many as there are when it serves.
-    serving = tiers.cells(max(found.rows, found.exact_rows))
+    serving = tiers.cell_count(max(found.rows, found.exact_rows))
     return msgspec.structs.replace(
         found,
         tried=len(part.rows),

@@ -158,16 +158,14 @@ def _served(folder: Path, library: _Library) -> Iterator[Figure]:
         yield _figure("index.make", made[0].wall, "s", count, cpu_s=round(made[0].cpu, 1), **detail)
         yield _figure("index.open", again[0].wall, "s", count, **detail)
         yield _figure("index.bytes", held / count, "bytes a row on the disk", count, **detail)
-        for kind, questions in (("near", library.near()), ("far", library.far())):
-            right = _exact(library, questions, None)
-            yield from _asked(index, questions, right, None, {"questions": kind, **detail})
         random = np.random.default_rng(4)
+        asked = [_Asked("near", library.near()), _Asked("far", library.far())]
         for share in _SHARES:
             allowed = np.zeros(index.span, dtype=np.bool_)
             allowed[random.choice(count, int(count * share), replace=False)] = True
-            questions = library.far()
-            right = _exact(library, questions, allowed)
-            yield from _asked(index, questions, right, allowed, {"questions": "far", "allowed": share, **detail})
+            asked.append(_Asked("far", library.far(), share, allowed))
+        for one, right in zip(asked, _exact(library, asked), strict=True):
+            yield from _answered(index, one, right, detail)
         after = process.memory_full_info()
         yield _figure(
             "index.memory", (after.uss - before.uss) / 2**20, "MiB of the process alone", count,
@@ -175,39 +173,44 @@ def _served(folder: Path, library: _Library) -> Iterator[Figure]:
         )  # fmt: skip
 
 
-def _exact(library: _Library, questions: NDArray[np.float32], allowed: NDArray[np.bool_] | None) -> list[set[int]]:
+class _Asked(NamedTuple):
+    """Questions of one kind."""
+
+    kind: str
+    questions: NDArray[np.float32]
+    share: float = 1.0
+    """Of the rows, that is allowed."""
+    allowed: NDArray[np.bool_] | None = None
+
+
+def _exact(library: _Library, asked: list[_Asked]) -> list[list[set[int]]]:
     """Return the nearest rows of each question, by comparing all of them in 32 bits."""
-    scores = np.full((len(questions), 0), -np.inf, dtype=np.float32)
-    rows = np.zeros((len(questions), 0), dtype=np.int64)
+    scores = [np.full((len(each.questions), 0), -np.inf, dtype=np.float32) for each in asked]
+    rows = [np.zeros((len(each.questions), 0), dtype=np.int64) for each in asked]
     for start in range(0, library.count, _SHARD):
         part = library.part(start).astype(np.float16).astype(np.float32)  # what the store keeps
-        found = questions @ part.T
-        if allowed is not None:
-            found[:, ~allowed[start : start + len(part)]] = -np.inf
-        best = np.argpartition(-found, _K, axis=1)[:, :_K]
-        scores = np.concatenate([scores, np.take_along_axis(found, best, axis=1)], axis=1)
-        rows = np.concatenate([rows, best + start], axis=1)
-        kept = np.argsort(-scores, axis=1)[:, :_K]
-        scores, rows = np.take_along_axis(scores, kept, axis=1), np.take_along_axis(rows, kept, axis=1)
-    return [set(row.tolist()) for row in rows]
+        for at, each in enumerate(asked):
+            found = each.questions @ part.T
+            if each.allowed is not None:
+                found[:, ~each.allowed[start : start + len(part)]] = -np.inf
+            best = np.argpartition(-found, _K, axis=1)[:, :_K]
+            scores[at] = np.concatenate([scores[at], np.take_along_axis(found, best, axis=1)], axis=1)
+            rows[at] = np.concatenate([rows[at], best + start], axis=1)
+            kept = np.argsort(-scores[at], axis=1)[:, :_K]
+            scores[at], rows[at] = (np.take_along_axis(table, kept, axis=1) for table in (scores[at], rows[at]))
+    return [[set(row.tolist()) for row in table] for table in rows]
 
 
-def _asked(
-    index: FaissIndex,
-    questions: NDArray[np.float32],
-    right: list[set[int]],
-    allowed: NDArray[np.bool_] | None,
-    detail: dict[str, object],
-) -> Iterator[Figure]:
+def _answered(index: FaissIndex, asked: _Asked, right: list[set[int]], detail: dict[str, object]) -> Iterator[Figure]:
     """Ask one question after the other; yield how long it took, and how many of the ten nearest were found."""
     seconds, hits = [], 0
     for number, nearest in enumerate(right):
         begun = time.perf_counter()
-        found = index.search(questions[number : number + 1], _K, allowed=allowed)
+        found = index.search(asked.questions[number : number + 1], _K, allowed=asked.allowed)
         seconds.append(time.perf_counter() - begun)
         hits += len(nearest & set(found.rows[0].tolist()))
     yield _figure(
         "search", statistics.median(seconds) * 1e3, "ms", index.size,
         p95_ms=round(sorted(seconds)[int(len(seconds) * 0.95)] * 1e3, 2),
-        recall_at_10=round(hits / (_K * len(right)), 4), **detail,
+        recall_at_10=round(hits / (_K * len(right)), 4), questions=asked.kind, allowed=asked.share, **detail,
     )  # fmt: skip

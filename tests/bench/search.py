@@ -18,6 +18,7 @@ from ap_remote.backends.memory import MemoryRemote
 from ap_remote.errors import NotFoundError
 from ap_remote.model import Entry, Kind, NodeId, Ref
 from ap_remote.semantic import SemanticIndex
+from ap_remote.semantic.extras import need
 from tests.bench.report import Figure
 
 if TYPE_CHECKING:
@@ -91,8 +92,7 @@ def _unit(random: np.random.Generator, count: int) -> NDArray[np.float32]:
 
 
 def _sized(folder: Path, size: int) -> Iterator[Figure]:
-    import faiss
-
+    faiss = need("faiss")  # with the same settings of OpenMP that searches have
     encoder = _Directions()
     _fill(folder, encoder, size)
     yield from _costs(folder, encoder, size)
@@ -207,8 +207,7 @@ def _timed(work: Callable[[], FaissIndex]) -> tuple[float, FaissIndex]:
 
 def _filtered(index: FaissIndex, bare: Any, size: int, share: float) -> Figure:
     """Compare a filtered search with the bare call under the same filter, and its answer with all that is right."""
-    import faiss
-
+    faiss = need("faiss")
     random = np.random.default_rng(4)
     allowed = np.zeros(index.span, dtype=np.bool_)
     allowed[random.choice(size, int(size * share), replace=False)] = True

@@ -91,4 +91,4 @@ def test_every_tier_of_processors_has_a_name_that_faiss_knows():
 
 @pytest.mark.parametrize(("rows", "count"), [(0, 1), (100, 2), (MILLION, 4000), (10**9, 65_536)])
 def test_there_are_enough_rows_to_train_every_cell(rows, count):
-    assert tiers.cells(rows) == count
+    assert tiers.cell_count(rows) == count

@@ -27,7 +27,7 @@ class Slow:
         scored = tuning.nearest
 
         def counted(index, questions, k, *, allowed=None):
-            share = index.tier.effort / tiers.cells(index.size) if index.tier.effort else 1.0
+            share = index.tier.effort / tiers.cell_count(index.size) if index.tier.effort else 1.0
             self.rows += round(index.size * share)
             return search(index, questions, k, allowed=allowed)
 
@@ -82,7 +82,7 @@ def test_a_library_whose_scan_is_too_slow_is_served_by_what_finds_as_well(store,
     assert found.recall is not None
     assert found.recall >= tuning.RECALL
     assert found.approximate_p50_ms < found.scan_p50_ms
-    assert 0 < found.effort < tiers.cells(3000)
+    assert 0 < found.effort < tiers.cell_count(3000)
 
 
 def test_an_index_that_must_look_everywhere_serves_nobody(store, clock, monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ap_remote.errors import StoreError
-from ap_remote.semantic import faiss_index, tiers, vectors
+from ap_remote.semantic import cores, faiss_index, tiers, vectors
 from ap_remote.semantic.faiss_index import FaissIndex
 from ap_remote.semantic.tiers import Tier
 from ap_remote.semantic.vectors import NOBODY, ExactIndex, Held, nearest, positions, rescored
@@ -19,6 +19,20 @@ class TestExactIndex(VectorIndexContract):
 class TestFaissIndex(VectorIndexContract):
     def make(self, rows, vectors):
         return FaissIndex.build(rows, vectors, dim=DIM)
+
+
+@pytest.fixture
+def _three_cores(monkeypatch):
+    import faiss
+
+    monkeypatch.setattr(faiss, "omp_get_max_threads", lambda: 3)
+    monkeypatch.setattr(cores, "PART", 4)
+    monkeypatch.setattr(faiss_index, "PART", 4)
+
+
+@pytest.mark.usefixtures("_three_cores")
+class TestFaissIndexOnAllCores(TestFaissIndex):
+    pass
 
 
 class Scored:
@@ -57,6 +71,12 @@ class _Approximate(VectorIndexContract):
 
 class TestInvertedFile(_Approximate):
     tier = Tier(name="ivf", effort=4)
+
+
+@pytest.mark.usefixtures("_three_cores")
+class TestInvertedFileOnAllCores(VectorIndexContract):
+    def make(self, rows, vectors):
+        return FaissIndex.build(rows, vectors, dim=DIM, tier=TestInvertedFile.tier, few=1)
 
 
 class TestInvertedFileOfBytes(_Approximate):
@@ -107,13 +127,18 @@ class Deaf:
         return self._search(wanted, k)
 
 
+def _deafen(monkeypatch, index):
+    deaf = Deaf(index._index)
+    monkeypatch.setattr(index, "_index", deaf)
+    monkeypatch.setattr(index._parted, "_index", deaf)
+
+
 @pytest.mark.parametrize("tier", ["exact", "ivf", "hnsw"])
 def test_where_faiss_drops_filters_what_is_allowed_is_scored_from_the_store(monkeypatch, tier):
     rows, vectors = planted(200)
     index = FaissIndex.build(rows, vectors, dim=DIM, tier=Tier(name=tier, effort=8), few=1)
-    monkeypatch.setattr(index, "_index", Deaf(index._index))
+    _deafen(monkeypatch, index)
     monkeypatch.setattr(index, "_most", lambda: 200)
-    monkeypatch.setattr(index, "_params", lambda *_: None)
     allowed = np.zeros(index.span, dtype=np.bool_)
     allowed[rows[100:]] = True
     answer = index.search(queries(1), 5, allowed=allowed)
@@ -123,7 +148,7 @@ def test_where_faiss_drops_filters_what_is_allowed_is_scored_from_the_store(monk
 def test_a_wrong_photograph_is_never_returned_even_where_there_is_no_store_to_score_from(monkeypatch):
     rows, vectors = planted(30)
     index = FaissIndex.build(rows, vectors, dim=DIM)
-    monkeypatch.setattr(index, "_index", Deaf(index._index))
+    _deafen(monkeypatch, index)
     monkeypatch.setattr(index, "_stored", None)
     with pytest.raises(StoreError, match="ignores filters"):
         index.search(queries(1), 5, allowed=np.zeros(index.span, dtype=np.bool_))
@@ -165,20 +190,34 @@ def test_equal_scores_are_ordered_by_row_number():
 
 def test_a_filtered_search_looks_the_harder_the_less_is_allowed(monkeypatch):
     rows, vectors = planted(2000)
-    index = FaissIndex.build(rows, vectors, dim=DIM, tier=Tier(name="ivf", effort=2), few=1)
+    index = FaissIndex.build(rows, vectors, dim=DIM, tier=Tier(name="ivf-sq8", effort=2), few=1)
     efforts = []
-    params = index._params
+    search = index._parted.search
 
-    def noted(candidates, effort, selector):
-        efforts.append(effort)
-        return params(candidates, effort, selector)
+    def noted(*args, cells, **kwargs):
+        efforts.append(cells)
+        return search(*args, cells=cells, **kwargs)
 
-    monkeypatch.setattr(index, "_params", noted)
+    monkeypatch.setattr(index._parted, "search", noted)
     index.search(queries(1), 3)
     allowed = np.zeros(index.span, dtype=np.bool_)
     allowed[rows[::8]] = True
     index.search(queries(1), 3, allowed=allowed)
     assert efforts[:2] == [2, 16]
+
+
+@pytest.mark.parametrize("share", [2, 10])
+def test_an_inverted_file_misses_nothing_that_a_filter_allows(share):
+    """However little of it is looked into without one; vectors in no clusters are what it is worst at."""
+    random = np.random.default_rng(7)
+    vectors = random.normal(size=(3000, DIM)).astype(np.float16)
+    rows = np.arange(3000)
+    index = FaissIndex.build(rows, vectors, dim=DIM, tier=Tier(name="ivf", effort=1), few=1)
+    allowed = rows % share == 0
+    found = index.search(queries(20), 10, allowed=allowed)
+    assert (found.rows == nearest(Held(rows, vectors), queries(20), 10, allowed=allowed).rows).all()
+    free = index.search(queries(20), 10)
+    assert (free.rows != nearest(Held(rows, vectors), queries(20), 10).rows).any(), "else this shows nothing"
 
 
 def test_a_search_on_a_card_asks_for_the_more_the_less_is_allowed(monkeypatch):
