@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ap_remote_emulator.derive import pictures, places, videos
-from ap_remote_emulator.derive.kinds import content_type_of, extension_of, media_of
+from ap_remote_emulator.derive import pictures, places, raws, videos
+from ap_remote_emulator.derive.kinds import RAW, content_type_of, extension_of, media_of
 from ap_remote_emulator.derive.places import Place
 
 __all__ = ["Derived", "Place", "derive"]
@@ -51,7 +51,10 @@ class Derived:
 def derive(path: Path, name: str) -> Derived:
     """Read the file at *path*, which is called *name* in the library."""
     extension = extension_of(name)
-    picture = pictures.read(path)
+    content_type = content_type_of(name)
+    picture = raws.read(path, content_type) if content_type in RAW else None
+    if picture is None:
+        picture = pictures.read(path)
     if picture is not None:
         return Derived(
             content_type=picture.content_type,
@@ -66,7 +69,6 @@ def derive(path: Path, name: str) -> Derived:
             image=picture.image,
             place=places.find(*picture.position) if picture.position else None,
         )
-    content_type = content_type_of(name)
     media = media_of(content_type)
     video = videos.read(path) if media == "VIDEOS" else None
     if video is None:

@@ -6,7 +6,7 @@ import math
 import re
 import struct
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from PIL import ExifTags, Image, ImageFile, IptcImagePlugin, UnidentifiedImageError
 
-from ap_remote_emulator.derive import xmp
+from ap_remote_emulator.derive import heifs, xmp
 
 FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000")
-"""What is opened as a picture (MPO is a kind of JPEG); formats that call other programs stay out."""
+"""What Pillow opens as a picture (MPO is a kind of JPEG); formats that call other programs stay out."""
 UNREADABLE: Final = (
     OSError,
     ValueError,
@@ -102,6 +102,10 @@ def opened(path: Path) -> Iterator[ImageFile.ImageFile]:
     Raises:
         OSError: it is none, or one of :data:`UNREADABLE`.
     """
+    if heifs.claims(path):
+        with heifs.opened(path) as heif:
+            yield heif
+        return
     Image.init()  # registers the formats, once; those that Pillow has not used before would be a KeyError
     with Image.open(path, formats=FORMATS) as image:
         yield image
@@ -109,21 +113,38 @@ def opened(path: Path) -> Iterator[ImageFile.ImageFile]:
 
 def read(path: Path) -> Picture | None:
     """Return what the picture at *path* says, or ``None`` if it cannot be opened as one."""
-    raw = _read_raw(path)
-    if raw is None:
-        return None
-    position = _position(raw.gps)
-    image: dict[str, Any] = {"width": raw.width, "height": raw.height, **_fields(raw.exif), **_gps_time(raw.gps)}
+    told = _read(path)
+    return None if told is None else understood(told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a library read, not yet understood; ``size`` is width and height, where they are known."""
+
+    content_type: str
+    size: tuple[int, int] | None
+    exif: Mapping[int, Any]
+    gps: Mapping[int, Any]
+    xmp: Any
+    iptc: Any
+
+
+def understood(told: Told) -> Picture:
+    """Return what is meant by what a file tells."""
+    position = _position(told.gps)
+    image: dict[str, Any] = {**_fields(told.exif), **_gps_time(told.gps)}
+    if told.size:
+        image["width"], image["height"] = told.size
     if position:
         image["location"] = f"{position[0]:.6f},{position[1]:.6f}"
     taken = image.get("dateTimeOriginal") or image.get("dateTimeDigitized")
-    words = xmp.read(raw.xmp)
+    words = xmp.read(told.xmp)
     return Picture(
-        content_type=raw.content_type,
+        content_type=told.content_type,
         image=image,
         taken=_milliseconds(taken) if taken else None,
         position=position,
-        keywords=_keywords(raw, words),
+        keywords=_keywords(told, words),
         people=_each_once(words.people)[:_MAX_PEOPLE],
         unnamed_faces=min(words.unnamed_faces, _MAX_PEOPLE),
         favorite=words.favorite,
@@ -131,38 +152,19 @@ def read(path: Path) -> Picture | None:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Raw:
-    """What Pillow read, not yet understood."""
-
-    content_type: str
-    width: int
-    height: int
-    exif: Mapping[int, Any]
-    gps: Mapping[int, Any]
-    xmp: Any
-    iptc: Any
-
-
-def _read_raw(path: Path) -> _Raw | None:
+def _read(path: Path) -> Told | None:
     # Only Pillow's work stands under UNREADABLE: an error of our own must not look like a damaged file.
     try:
         with opened(path) as image:
-            exif: Mapping[int, Any] = {}
-            gps: Mapping[int, Any] = {}
+            exif, gps = exif_in(image.getexif)
             iptc: Any = None
-            with suppress(*UNREADABLE):
-                block = image.getexif()
-                exif = dict(block)
-                exif = {**exif, **block.get_ifd(ExifTags.IFD.Exif)}
-                gps = dict(block.get_ifd(ExifTags.IFD.GPSInfo))
             with suppress(*UNREADABLE):
                 iptc = (IptcImagePlugin.getiptcinfo(image) or {}).get(_IPTC_KEYWORDS)
             kind = image.format or ""
-            return _Raw(
-                content_type=_MIME.get(kind) or Image.MIME.get(kind, "application/octet-stream"),
-                width=image.size[0],
-                height=image.size[1],
+            told = image.get_format_mimetype() if kind == "HEIF" else _MIME.get(kind) or Image.MIME.get(kind)
+            return Told(
+                content_type=told or "application/octet-stream",
+                size=image.size,
                 exif=exif,
                 gps=gps,
                 xmp=image.info.get("xmp"),
@@ -170,6 +172,18 @@ def _read_raw(path: Path) -> _Raw | None:
             )
     except UNREADABLE:
         return None
+
+
+def exif_in(load: Callable[[], Image.Exif]) -> tuple[dict[int, Any], dict[int, Any]]:
+    """Return the tags of a block of EXIF and those of its GPS, as far as they can be read."""
+    exif: dict[int, Any] = {}
+    gps: dict[int, Any] = {}
+    with suppress(*UNREADABLE):
+        block = load()
+        exif = dict(block)
+        exif = {**exif, **block.get_ifd(ExifTags.IFD.Exif)}
+        gps = dict(block.get_ifd(ExifTags.IFD.GPSInfo))
+    return exif, gps
 
 
 def exif_date(text: Any, fraction: Any = None) -> str | None:
@@ -249,12 +263,12 @@ def _gps_time(gps: Mapping[int, Any]) -> dict[str, str]:
     return found
 
 
-def _keywords(raw: _Raw, words: xmp.Words) -> tuple[str, ...]:
+def _keywords(told: Told, words: xmp.Words) -> tuple[str, ...]:
     """Return the words in the file, lower case, in order, each once: XMP subjects, IPTC keywords, Windows' own."""
     found = list(words.subjects)
-    iptc = raw.iptc if isinstance(raw.iptc, list) else [raw.iptc]
+    iptc = told.iptc if isinstance(told.iptc, list) else [told.iptc]
     found += [_decoded(item) for item in iptc if isinstance(item, bytes)]
-    windows = raw.exif.get(_WINDOWS_KEYWORDS)
+    windows = told.exif.get(_WINDOWS_KEYWORDS)
     if isinstance(windows, bytes):
         found += windows.decode("utf-16-le", "replace").split(";")
     return _each_once(word.lower() for word in found)[:_MAX_KEYWORDS]

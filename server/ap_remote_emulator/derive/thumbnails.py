@@ -9,7 +9,8 @@ from typing import Final
 
 from PIL import ExifTags, Image, ImageOps
 
-from ap_remote_emulator.derive import pictures, videos
+from ap_remote_emulator.derive import heifs, pictures, raws, videos
+from ap_remote_emulator.derive.kinds import HEIF, RAW
 
 MAX_SIDE: Final = 10_000
 _QUALITY: Final = 85
@@ -21,15 +22,19 @@ _DECODERS: Final = threading.BoundedSemaphore(2)
 """Decoded pictures are large: no more than two at a time."""
 
 
-def make(path: Path, width: int, height: int, *, video: bool) -> bytes | None:
+def make(path: Path, width: int, height: int, *, video: bool = False, content_type: str = "") -> bytes | None:
     """Return a JPEG of the picture or *video* at *path*, within *width* x *height* pixels and never enlarged.
 
-    ``None`` says that there is no picture in the file, or none that could be decoded.
+    The *content_type* tells a camera's raw file from the TIFF that it is inside. ``None`` says that there is no picture
+    in the file, or none that could be decoded.
     """
     with _DECODERS:
         if video:
             frame = videos.first_frame(path)
             return None if frame is None else _encode(frame, width, height)
+        raw = raws.picture(path, width, height) if content_type in RAW else None
+        if raw is not None:
+            return _encode(raw, width, height)
         try:
             with pictures.opened(path) as image:
                 turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _SIDEWAYS
@@ -37,6 +42,13 @@ def make(path: Path, width: int, height: int, *, video: bool) -> bytes | None:
                 return _encode(ImageOps.exif_transpose(image), width, height)
         except pictures.UNREADABLE:
             return None
+
+
+def lacking(content_type: str) -> str:
+    """Return why nothing of this type has a thumbnail, if that is for want of a library; otherwise ``""``."""
+    readers = ((HEIF, heifs.installed, "pi-heif"), (RAW, raws.installed, "rawpy"))
+    name = next((name for types, installed, name in readers if content_type in types and not installed()), "")
+    return f"{content_type} is read with {name}, which is not installed (ap-remote[formats])" if name else ""
 
 
 def _encode(image: Image.Image, width: int, height: int) -> bytes:

@@ -40,9 +40,11 @@ def rendition(store: Store, node_id: str, width: int, height: int) -> Path:
     target = store.blobs.rendition_path(sha, width, height)
     if target.exists():
         return target
-    picture = thumbnails.make(source, width, height, video=media == "VIDEOS")
+    content_type = row["content_type"] or ""
+    picture = thumbnails.make(source, width, height, video=media == "VIDEOS", content_type=content_type)
     if picture is None:
-        raise NoRenditionError(f"Node {node_id} has no rendition")
+        why = thumbnails.lacking(content_type)
+        raise NoRenditionError(f"Node {node_id} has no rendition" + (f": {why}" if why else ""))
     try:
         make_folder(target.parent)
         draft = target.with_name(f".{secrets.token_hex(8)}")

@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ap_remote.backends.memory import MemoryRemote
+from ap_remote.connect import connect
 from ap_remote.errors import AuthenticationError, UnavailableError, UnsupportedError
 from ap_remote.model import NodeId
 from ap_remote.semantic import thumbnails
+from ap_remote_emulator.derive import places
 from tests.contracts.pictures import jpeg
+from tests.unit.emulator.raws import dng, quarters
+from tests.unit.emulator.test_formats import HEIC
 from tests.unit.semantic.planted import picture
+from tests.unit.semantic.running import made
 
 
 def bomb() -> bytes:
@@ -149,3 +154,21 @@ async def test_expired_credentials_are_not_an_item_s_failure():
     entry = await _entry(remote, picture("red"))
     with pytest.raises(AuthenticationError):
         await thumbnails.fetch(remote, entry, size=64)
+
+
+async def test_the_local_service_shows_heic_and_raw_files_and_so_a_build_reads_both(tmp_path, monkeypatch):
+    monkeypatch.setenv("AP_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("AP_CONFIG", raising=False)
+    monkeypatch.setattr(places, "find", lambda *_: None)  # the table of towns takes seconds to load
+    async with connect("local:") as remote:
+        await remote.put(HEIC.read_bytes(), "a.heic")
+        await remote.put(dng(quarters((192, 256), sideways=True), orientation=6), "b.dng")
+        for name, size in (("a.heic", (48, 64)), ("b.dng", (96, 128))):
+            fetched = await thumbnails.fetch(remote, await remote.stat(name), size=128)
+            shown = thumbnails.decode(fetched.data, size=128, upright=fetched.upright)
+            assert (fetched.status, fetched.upright, shown.size) == ("ok", True, size)
+            red, green = (shown.getpixel((shown.width - 4, y)) for y in (3, shown.height - 4))
+            assert red[0] > 2 * red[1]
+            assert green[1] > 2 * green[0]
+        report = await made(remote, tmp_path / "index")
+    assert (report.total, report.encoded, report.failed) == (2, 2, ())
