@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
 from ap_remote.errors import IntegrityError, IsFolderError, NotFoundError, TransportError, UnsupportedError
 from ap_remote.model import NodeId
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 PIXEL_LIMIT: Final = 100_000_000
 """Pixels above which a picture is not decoded: a small file can unfold to fill the memory."""
+
+JPEG_LIMIT: Final = 300_000_000
+"""Pixels of a JPEG, which is decoded at an eighth of its sides; telephones make 200 million."""
 
 BYTE_LIMIT: Final = 256 * 2**20
 """Bytes above which an original is not fetched for want of a thumbnail."""
@@ -44,6 +47,7 @@ _FOREIGN: Final = (
 
 _GONE: Final = "it is no longer there"
 
+_JPEG: Final = b"\xff\xd8\xff"
 _open_lock = Lock()
 """Guards ``warnings.catch_warnings``, which is not made for threads."""
 
@@ -123,7 +127,7 @@ def decode(
     try:
         with _open(data) as image:
             width, height = image.size
-            _check_size(width, height)
+            _check_size(width, height, JPEG_LIMIT if isinstance(image, JpegImagePlugin.JpegImageFile) else PIXEL_LIMIT)
             _check_shape(width, height, *shape)
             image.draft("RGB", (size, size))
             image.load()
@@ -147,9 +151,9 @@ def decode(
         raise UnreadableError(message) from exc
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > PIXEL_LIMIT:
-        message = f"it unfolds to {width} x {height} pixels, more than {PIXEL_LIMIT} are not decoded"
+def _check_size(width: int, height: int, limit: int) -> None:
+    if width * height > limit:
+        message = f"it unfolds to {width} x {height} pixels, more than {limit} are not decoded"
         raise UnreadableError(message, status="too_large")
 
 
@@ -169,7 +173,8 @@ def _check_shape(width: int, height: int, true_width: int | None, true_height: i
 def _open(data: bytes) -> Image.Image:
     with _open_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # damaged EXIF is told in warnings; the size is checked by our own limit
-        image = Image.open(io.BytesIO(data))
+        # A JPEG not by Image.open, whose limit is below what telephones make, and which does not know of draft().
+        image = JpegImagePlugin.jpeg_factory(io.BytesIO(data)) if data[:3] == _JPEG else Image.open(io.BytesIO(data))
         image.getexif()  # read here, so that its complaints stay here
         return image
 

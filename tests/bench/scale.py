@@ -12,13 +12,16 @@ import os
 import statistics
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import psutil
 
+from ap_remote.semantic.extras import need
 from ap_remote.semantic.shards import Record
 from ap_remote.semantic.store import CATALOG, EmbeddingStore
 from tests.bench.report import Figure
@@ -131,28 +134,12 @@ def _md5(number: int) -> str:
 
 def _served(folder: Path, library: _Library) -> Iterator[Figure]:
     """Make the index that serves so many rows, and ask it beside an exact scan."""
-    from ap_remote.semantic.faiss_index import open_index
-
-    count, process = library.count, psutil.Process()
+    count = library.count
     with EmbeddingStore(folder) as store:
-        generation = store.active()
-        if generation is None:
-            raise RuntimeError("the store that was just filled is empty")
-
-        def opened() -> FaissIndex:
-            return open_index(
-                store.index_folder(_FINGERPRINT),
-                fingerprint=_FINGERPRINT,
-                dim=DIM,
-                watermark=store.watermark(_FINGERPRINT),
-                load=lambda: store.stored(generation),
-            )
-
         with _clock() as made:
-            opened()
-        before = process.memory_full_info()
+            _opened(store)
         with _clock() as again:
-            index = opened()
+            index = _opened(store)
         detail = {"tier": index.tier.name, "effort": index.tier.effort}
         held = sum(file.stat().st_size for file in store.index_folder(_FINGERPRINT).rglob("*") if file.is_file())
         yield _figure("index.make", made[0].wall, "s", count, cpu_s=round(made[0].cpu, 1), **detail)
@@ -166,11 +153,42 @@ def _served(folder: Path, library: _Library) -> Iterator[Figure]:
             asked.append(_Asked("far", library.far(), share, allowed))
         for one, right in zip(asked, _exact(library, asked), strict=True):
             yield from _answered(index, one, right, detail)
-        after = process.memory_full_info()
-        yield _figure(
-            "index.memory", (after.uss - before.uss) / 2**20, "MiB of the process alone", count,
-            resident_mib=round((after.rss - before.rss) / 2**20), **detail,
-        )  # fmt: skip
+        yield _figure("index.memory", *_alone(folder, library.near()), count, **detail)
+
+
+def _alone(folder: Path, questions: NDArray[np.float32]) -> tuple[float, str]:
+    """Return what serving takes of the memory of a new process that does nothing else, its mapped files left out."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(_weighed, folder, questions).result(), "MiB, without pages of mapped files"
+
+
+def _weighed(folder: Path, questions: NDArray[np.float32]) -> float:
+    with EmbeddingStore(folder) as store:
+        need("faiss")
+        before = _anonymous()
+        index = _opened(store)
+        for number in range(len(questions)):
+            index.search(questions[number : number + 1], _K)
+        return (_anonymous() - before) / 2**20
+
+
+def _anonymous() -> int:
+    return sum(each.anonymous for each in psutil.Process().memory_maps())
+
+
+def _opened(store: EmbeddingStore) -> FaissIndex:
+    from ap_remote.semantic.faiss_index import open_index
+
+    generation = store.active()
+    if generation is None:
+        raise RuntimeError("the store that was just filled is empty")
+    return open_index(
+        store.index_folder(_FINGERPRINT),
+        fingerprint=_FINGERPRINT,
+        dim=DIM,
+        watermark=store.watermark(_FINGERPRINT),
+        load=lambda: store.stored(generation),
+    )
 
 
 class _Asked(NamedTuple):

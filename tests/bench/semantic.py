@@ -18,6 +18,7 @@ from ap_remote.remote.features import SupportsThumbnails
 from ap_remote.semantic import SemanticIndex, load_encoder
 from ap_remote.transfer import plan_upload, upload
 from tests.bench.report import Figure
+from tests.bench.semantic_gpu import checkpoint
 from tests.bench.service import service
 
 if TYPE_CHECKING:
@@ -48,12 +49,55 @@ async def _build(folder: Path, started: dict[str, Any]) -> list[Figure]:
         thumbnails = folder / "thumbnails"
         await _save_thumbnails(remote, thumbnails, encoder.thumbnail_size)
         warm = await SemanticIndex(folder / "warm", encoder).build(remote)
+        clip = await _clip(folder, remote)
     over_originals = await asyncio.to_thread(_bare_loop, encoder, files)
     over_thumbnails = await asyncio.to_thread(_bare_loop, encoder, sorted(thumbnails.iterdir()))
     return [
+        clip,
         _rate("index.build", warm.encoded / warm.seconds, over_thumbnails, "the same thumbnails as local files", warm),
         _rate("index.build.first", cold.encoded / cold.seconds, over_originals, "the originals as local files", cold),
     ]
+
+
+async def _clip(folder: Path, remote: Any) -> Figure:
+    """Build with open_clip's ViT-B-32, whose weights are random: a pass takes as long with any."""
+    spec = await asyncio.to_thread(checkpoint, folder / "ViT-B-32", "ViT-B-32")
+    encoder = load_encoder(spec, cache=folder / "encoder")
+    thumbnails = folder / "thumbnails of CLIP"
+    await _save_thumbnails(remote, thumbnails, encoder.thumbnail_size)  # from here on the service has them
+    files = sorted(thumbnails.iterdir())
+    await asyncio.to_thread(encoder.load)
+    loop = await asyncio.to_thread(_OpenClip, spec)
+    await asyncio.to_thread(loop.rate, files[:_BATCH])
+    built = await SemanticIndex(folder / "clip", encoder).build(remote)
+    peer = await asyncio.to_thread(loop.rate, files)
+    return _rate("index.build.clip", built.encoded / built.seconds, peer, "the same thumbnails as local files", built)
+
+
+class _OpenClip:
+    """open_clip as its own example uses it."""
+
+    def __init__(self, spec: str) -> None:
+        import open_clip
+
+        self._model, _, self._preprocess = open_clip.create_model_and_transforms(spec)
+        self._model.eval()
+
+    def rate(self, files: list[Path]) -> float:
+        """Open, decode, encode, batch by batch, one thing after the other; returns images per second."""
+        import torch
+        from PIL import Image
+
+        begun = time.perf_counter()
+        for start in range(0, len(files), _BATCH):
+            images = []
+            for file in files[start : start + _BATCH]:
+                with Image.open(io.BytesIO(file.read_bytes())) as image:
+                    images.append(self._preprocess(image))
+            with torch.inference_mode():
+                found = self._model.encode_image(torch.stack(images))
+                found /= found.norm(dim=-1, keepdim=True)
+        return len(files) / (time.perf_counter() - begun)
 
 
 def _rate(name: str, value: float, peer: float, files: str, report: Any) -> Figure:
@@ -61,7 +105,7 @@ def _rate(name: str, value: float, peer: float, files: str, report: Any) -> Figu
         bench=name,
         value=round(value, 1),
         unit="images/s",
-        aim=0.9,
+        aim=0.95,
         peer=f"a bare loop of the same model over {files} (aim is for the ratio)",
         peer_value=round(peer, 1),
         ratio=round(value / peer, 2),

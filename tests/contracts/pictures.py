@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime
+from functools import cache
 
 from PIL import Image
 
@@ -45,3 +46,11 @@ def _sexagesimal(degrees: float) -> tuple[float, float, float]:
     whole, rest = divmod(abs(degrees), 1)
     minutes, rest = divmod(rest * 60, 1)
     return whole, minutes, round(rest * 60, 4)
+
+
+@cache
+def vast(width: int = 16_320, height: int = 12_240) -> bytes:
+    """Return a JPEG as telephones with the most pixels make them; grey, which is quick to write and to read."""
+    out = io.BytesIO()
+    Image.new("L", (width, height), 120).save(out, "JPEG", quality=30)
+    return out.getvalue()

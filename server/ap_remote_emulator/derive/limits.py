@@ -10,12 +10,17 @@ MAX_BYTES: Final = 256 << 20
 """Bytes of a file that a decoder wants whole in memory."""
 
 
-def check_pixels(width: int, height: int) -> None:
-    """Hold other decoders to Pillow's own limit.
+JPEG_PIXELS: Final = 300_000_000
+"""Of a JPEG, which is decoded at an eighth of its sides where little is wanted; telephones make 200 million."""
+
+
+def check_pixels(width: int, height: int, *, most: int | None = None) -> None:
+    """Hold other decoders to Pillow's own limit, or to one of ours.
 
     Raises:
-        Image.DecompressionBombError: it is more than twice ``Image.MAX_IMAGE_PIXELS``.
+        Image.DecompressionBombError: it is more than *most*, by default twice ``Image.MAX_IMAGE_PIXELS``.
     """
-    most = Image.MAX_IMAGE_PIXELS
-    if most is not None and width * height > 2 * most:
-        raise Image.DecompressionBombError(f"{width} x {height} pixels are more than {2 * most}")
+    if most is None and Image.MAX_IMAGE_PIXELS is not None:
+        most = 2 * Image.MAX_IMAGE_PIXELS
+    if most is not None and width * height > most:
+        raise Image.DecompressionBombError(f"{width} x {height} pixels are more than {most}")

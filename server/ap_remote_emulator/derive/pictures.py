@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from PIL import ExifTags, Image, ImageFile, IptcImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, IptcImagePlugin, JpegImagePlugin, UnidentifiedImageError
 
 from ap_remote_emulator.derive import heifs, xmp
+from ap_remote_emulator.derive.limits import JPEG_PIXELS, check_pixels
 
 FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000")
 """What Pillow opens as a picture (MPO is a kind of JPEG); formats that call other programs stay out."""
@@ -106,9 +107,20 @@ def opened(path: Path) -> Iterator[ImageFile.ImageFile]:
         with heifs.opened(path) as heif:
             yield heif
         return
+    if _is_jpeg(path):
+        # Not by Image.open, whose limit is below what telephones make, and which does not know of draft().
+        with path.open("rb") as file, JpegImagePlugin.jpeg_factory(file) as jpeg:
+            check_pixels(*jpeg.size, most=JPEG_PIXELS)
+            yield jpeg
+        return
     Image.init()  # registers the formats, once; those that Pillow has not used before would be a KeyError
     with Image.open(path, formats=FORMATS) as image:
         yield image
+
+
+def _is_jpeg(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(3) == b"\xff\xd8\xff"
 
 
 def read(path: Path) -> Picture | None:

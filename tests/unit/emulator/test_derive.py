@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import random
 import tracemalloc
+import warnings
 from pathlib import Path
 
 import av
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ap_remote_emulator.derive import derive, places, thumbnails, xmp
+from ap_remote_emulator.derive import pictures as derive_pictures
 from ap_remote_emulator.derive.kinds import content_type_of, extension_of, media_of
 from ap_remote_emulator.derive.pictures import exif_date
+from tests.contracts.pictures import vast
 from tests.unit.emulator import pictures
 
 
@@ -278,6 +281,19 @@ async def test_a_bomb_in_a_photograph_does_not_fail_its_upload(client):
     node = await client.upload("bomb.jpg", bomb)
     assert node["contentProperties"]["image"]["width"] == 16
     assert node["keywords"] == []
+
+
+def test_a_photograph_of_two_hundred_million_pixels_has_a_thumbnail_and_nobody_is_warned(tmp_path, monkeypatch):
+    path = tmp_path / "IMG_200.jpg"
+    path.write_bytes(vast())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = derive(path, path.name)
+        small = Image.open(io.BytesIO(thumbnails.make(path, 64, 64)))
+    assert (found.image["width"], found.image["height"]) == (16_320, 12_240)
+    assert small.size == (64, 48)
+    monkeypatch.setattr(derive_pictures, "JPEG_PIXELS", 1_000_000)
+    assert thumbnails.make(path, 64, 64) is None
 
 
 def test_even_a_huge_crowd_stays_a_crowd(tmp_path):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -16,7 +17,7 @@ from ap_remote.errors import AuthenticationError, UnavailableError, UnsupportedE
 from ap_remote.model import NodeId
 from ap_remote.semantic import thumbnails
 from ap_remote_emulator.derive import places
-from tests.contracts.pictures import jpeg
+from tests.contracts.pictures import jpeg, vast
 from tests.unit.emulator.raws import dng, quarters
 from tests.unit.emulator.test_formats import HEIC
 from tests.unit.semantic.planted import picture
@@ -103,6 +104,18 @@ class Broken(MemoryRemote):
 async def _entry(remote, data, name="a.png"):
     remote.seed(name, data)
     return await remote.stat(name)
+
+
+def test_a_photograph_of_two_hundred_million_pixels_is_read_and_nobody_is_warned():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert thumbnails.decode(vast(), size=64).size == (64, 48)
+
+
+def test_a_photograph_of_more_is_a_bomb(monkeypatch):
+    monkeypatch.setattr(thumbnails, "JPEG_LIMIT", 1_000_000)
+    with pytest.raises(thumbnails.UnreadableError, match="16320 x 12240 pixels, more than 1000000"):
+        thumbnails.decode(vast(), size=64)
 
 
 async def test_the_service_is_asked_for_a_small_picture():
