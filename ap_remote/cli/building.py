@@ -167,7 +167,11 @@ def gc(
     from ap_remote.semantic import upkeep
 
     index = semantic_index(spec)
-    can_go, filling = upkeep.idle(upkeep.held(index.folder, index.vectors))
+    present = upkeep.held(index.folder, index.vectors)
+    if not present:
+        say(f"there is no index in {index.folder}; there is nothing to take away")
+        return
+    can_go, filling = upkeep.idle(present)
     if every:
         can_go, filling = can_go + filling, []
     for each in filling:

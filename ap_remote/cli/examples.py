@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -222,6 +224,7 @@ EXAMPLES: Final[dict[str, str]] = {
     """,
     "index search": """
         ap index search home: 'a birthday cake'
+        ap index search home: -- '-people beach'
         ap index search home: 'beach sunset^2 -people' --filter 'timeYear:(2023)' --min-score auto
     """,
     "index similar": """
@@ -312,6 +315,21 @@ class _Flags:
 
 class Command(_Flags, TyperCommand):
     """A command whose flags look like flags."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words behind the command; where a text was taken for an option, say where it belongs."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except TyperException as exc:
+            # Of `-people cat` the parser names `-p`: no option has one letter and more behind it, a text or a name has.
+            option = getattr(exc, "option_name", "")
+            texts = [each for each in given if re.match(r"-[^-].", each) and each.startswith(option)] if option else []
+            if texts:
+                exc.message += (
+                    f" (what begins with a minus and is no option goes behind --: -- {shlex.quote(texts[0])})"
+                )
+            raise
 
 
 class Group(_Flags, TyperGroup):

@@ -19,9 +19,12 @@ from ap_remote.remote.base import Category
 from ap_remote.semantic.question import Example
 
 if TYPE_CHECKING:
-    from ap_remote.remote.base import Remote
-    from ap_remote.semantic.results import Hit
+    from collections.abc import Mapping, Sequence
 
+    from ap_remote.remote.base import Remote
+    from ap_remote.semantic.results import Answer, Hit
+
+LIMIT: Final = 20
 Limit = Annotated[int, typer.Option(min=1, help="How many answers at most.")]
 
 Like = Annotated[
@@ -39,7 +42,10 @@ Confidence = Annotated[
 ]
 Variety = Annotated[float, typer.Option(min=0, max=1, help="How much the answers should differ from each other.")]
 Every = Annotated[bool, typer.Option("--all", help="Show re-encoded copies and the frames of bursts one by one.")]
-After = Annotated[str, typer.Option(metavar="CURSOR", help="Go on behind the page that gave this cursor.")]
+After = Annotated[
+    str,
+    typer.Option(metavar="CURSOR", help="Go on behind the page that gave this cursor: same question, next answers."),
+]
 
 _FILTER: Final = re.compile(r"\w+:\s*\(")
 """What a filter begins with and no remote does."""
@@ -65,7 +71,7 @@ def search(
     unlike: Annotated[
         list[str] | None, typer.Option(help="The same for pictures that are unwanted.", autocompletion=local_paths)
     ] = None,
-    limit: Limit = 20,
+    limit: Limit = LIMIT,
     min_score: MinScore = None,
     confidence: Confidence = None,
     variety: Variety = 0.0,
@@ -76,15 +82,11 @@ def search(
 ) -> None:
     """Find photographs by filter, by words and by example; a filter narrows the other two exactly.
 
-    Changes nothing.
+    Changes nothing. Where answers by words or by example go on, stderr names the command for the next page, and --json
+    ends with an object that has only the cursor.
     """
-    if _FILTER.match(spec) and not query:
-        raise ConfigError(f"the remote comes first, then the filter: ap search local: '{spec}'")
-    if _WORDS.fullmatch(query):
-        raise ConfigError(
-            f"{query!r} is no filter; for what pictures show: ap search {spec} --semantic {shlex.quote(query)}"
-        )
     examples = [_example(each, 1) for each in like or ()] + [_example(each, -1) for each in unlike or ()]
+    _check(spec, query, after, by_filter=semantic is None and not examples)
 
     async def ask() -> None:
         remote, _ = resolve(spec)
@@ -92,7 +94,8 @@ def search(
             if semantic is None and not examples:
                 await _filtered(remote, spec, query, limit, json=json)
                 return
-            answer = await semantic_index(spec).ask(
+            index = semantic_index(spec)
+            answer = await index.ask(
                 remote,
                 text=semantic,
                 like=examples,
@@ -105,18 +108,64 @@ def search(
                 variety=variety,
                 cursor=after,
             )
-        for hit in answer.hits:
-            if json:
-                json_line(_hit_json(hit))
-            else:
-                more = f" +{hit.count - 1}" if hit.count > 1 else ""
-                line(f"{hit.score:6.3f}  {hit.entry.path}{more}  ({hit.reason})")
-        if answer.note:
-            say(answer.note)
-        if answer.cursor and not is_quiet():
-            say(f"more: --after {answer.cursor}")
+            # What answered was checked against the vectors: theirs is the encoder's fingerprint.
+            fingerprint = (await index.encoder()).fingerprint
+        _tell(answer, fingerprint, json=json)
+        if answer.cursor:
+            said = {
+                "--semantic": semantic,
+                "--like": like,
+                "--unlike": unlike,
+                "--limit": limit if limit != LIMIT else None,
+                "--min-score": min_score,
+                "--confidence": confidence,
+                "--all": every,
+                "--subtract": subtract,
+                "--json": json,
+                "--after": answer.cursor,
+            }
+            say(f"more: {_command(spec, query, said)}")
 
     run(ask())
+
+
+def _check(spec: str, query: str, after: str, *, by_filter: bool) -> None:
+    """Raise ConfigError where a search was typed that cannot be meant."""
+    if _FILTER.match(spec) and not query:
+        raise ConfigError(f"the remote comes first, then the filter: ap search local: '{spec}'")
+    if _WORDS.fullmatch(query):
+        raise ConfigError(
+            f"{query!r} is no filter; for what pictures show: ap search {spec} --semantic {shlex.quote(query)}"
+        )
+    if after and by_filter:
+        raise ConfigError("--after goes with --semantic or --like; what a filter finds has one page: raise --limit")
+
+
+def _tell(answer: Answer, fingerprint: str, *, json: bool) -> None:
+    """Print the answers of a page; as JSON with its cursor behind them, if there is one."""
+    for hit in answer.hits:
+        if json:
+            json_line(_hit_json(hit, fingerprint))
+        else:
+            more = f" +{hit.count - 1}" if hit.count > 1 else ""
+            line(f"{hit.score:6.3f}  {hit.entry.path}{more}  ({hit.reason})")
+    if json and answer.cursor:
+        json_line({"cursor": answer.cursor})
+    if answer.note:
+        say(answer.note)
+
+
+def _command(spec: str, query: str, options: Mapping[str, str | float | Sequence[str] | None]) -> str:
+    """Return a search as it is typed, its words quoted; an option that is ``None`` or ``False`` was not said."""
+    words = ["ap", "search"]
+    for name, value in options.items():
+        if value is True:
+            words.append(name)
+        elif isinstance(value, (list, tuple)):
+            words += [word for each in value for word in (name, each)]
+        elif value is not None and value is not False:
+            words += [name, f"{value}"]
+    return shlex.join([*words, spec, *([query] if query else [])])
 
 
 async def _filtered(remote: Remote, spec: str, query: str, limit: int, *, json: bool) -> None:
@@ -131,9 +180,9 @@ async def _filtered(remote: Remote, spec: str, query: str, limit: int, *, json: 
         say(f"nothing found; `ap aggregations {spec}` lists the values that exist")
 
 
-def _hit_json(hit: Hit) -> dict[str, Any]:
+def _hit_json(hit: Hit, fingerprint: str) -> dict[str, Any]:
     """Return a hit as ``--json`` prints it; what it stands for is there where it stands for more than itself."""
-    facts: dict[str, Any] = {"z": hit.z, "margin": hit.margin, "confidence": hit.confidence}
+    facts: dict[str, Any] = {"cosine": hit.cosine, "z": hit.z, "margin": hit.margin, "confidence": hit.confidence}
     if hit.labels:
         facts["seen"] = hit.labels[:3]
     if hit.count > 1:
@@ -146,7 +195,7 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
     if hit.entry.is_video:
         facts |= {"frame": hit.frame, "moment": hit.moment}
     told = {key: value for key, value in facts.items() if value is not None}
-    return entry_json(hit.entry, score=round(hit.score, 4), reason=hit.reason, **told)
+    return entry_json(hit.entry, score=round(hit.score, 4), reason=hit.reason, fingerprint=fingerprint, **told)
 
 
 def _example(like: str, sign: int) -> Example:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -58,7 +59,7 @@ def build(
         index = semantic_index(spec, encoder=encoder, device=here, compiled=compiled)
         async with remote:
             announce(await index.encoder(), dask)
-            building.keep_wishes(index.folder, frames=frames, switch_at=switch_at)
+            await asyncio.to_thread(building.keep_wishes, index.folder, frames=frames, switch_at=switch_at)
             with building.watched() as progress:
                 report = await index.build(remote, progress=progress, retry=retry, cluster=workers)
         if json:
@@ -91,7 +92,13 @@ group.command()(building.compact)
 @group.command()
 def search(
     spec: Annotated[str, typer.Argument(metavar="REMOTE:", help="Where to search.", autocompletion=remote_paths)],
-    text: Annotated[str, typer.Argument(help='What the picture shows, in words: beach sunset^2 -people "old town".')],
+    text: Annotated[
+        str,
+        typer.Argument(
+            help='What the picture shows, in words: beach sunset^2 -people "old town". '
+            "Words that begin with a minus go behind --: -- '-people beach'."
+        ),
+    ],
     *,
     query: Annotated[str, typer.Option("--filter", help="Amazon's search syntax, to narrow the answers.")] = "",
     like: find.Like = None,
@@ -103,7 +110,7 @@ def search(
     after: find.After = "",
     json: Json = False,
 ) -> None:
-    """Find photographs by words; the same as `ap search --semantic`."""
+    """Find photographs by words; the same as `ap search --semantic`, also in how answers go on."""
     find.search(
         spec,
         query,
@@ -135,7 +142,7 @@ def similar(
     after: find.After = "",
     json: Json = False,
 ) -> None:
-    """Find photographs that look like a picture; the same as `ap search --like`."""
+    """Find photographs that look like a picture; the same as `ap search --like`, also in how answers go on."""
     find.search(
         spec,
         query,

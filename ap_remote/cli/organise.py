@@ -158,6 +158,7 @@ def apply(
 ) -> None:
     """Make the albums of a plan, or with --move move its files. `undo` takes either back.
 
+    On a terminal it shows the plan and asks; where nobody can be asked it needs the plan's id, or --yes for the newest.
     Nothing is overwritten, and what changed since the plan was made is skipped.
     """
     from ap_remote import organise
@@ -166,6 +167,10 @@ def apply(
     chosen = organise.load_plan(file)
     if not chosen.folders:
         raise PlanError(f"the plan {chosen.id} has no albums and no folders, so there is nothing to apply")
+    if not yes and not ERR.is_terminal and not plan_id:
+        raise ConfigError(
+            f"nothing was applied: where nobody can be asked, name the plan (the newest is {chosen.id}) or say --yes"
+        )
     if not yes and ERR.is_terminal:
         show_plan(chosen)
         what = f"Move {many(chosen.moves, 'file')}" if chosen.moves else f"Make {many(len(chosen.folders), 'album')}"

@@ -71,7 +71,7 @@ def draw(plan: Plan, table: VectorTable, *, most: int = POINTS) -> Atlas:
     coloured = tuple(sorted(sizes, key=lambda number: (-sizes[number], number))[:COLOURED])
     if not picked:
         return Atlas((), total, coloured)
-    places = layout(table.vectors[[rows[id_] for _, id_, _ in picked]])
+    places = layout(table.take([rows[id_] for _, id_, _ in picked]))
     points = tuple(
         Point(float(x), float(y), path, number) for (number, _, path), (x, y) in zip(picked, places, strict=True)
     )

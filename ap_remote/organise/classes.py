@@ -1,18 +1,15 @@
 """Photographs sorted into the classes of a taxonomy by the vectors of an index.
 
-Cosines of different prompts cannot be compared, nor can those of different encoders, so without a ``min_score`` a
-photograph is in a class where two things hold: a prompt fits it better than every negative and every background prompt
-(a plain photo, a random object …), and better than the library's photographs usually fit by :data:`DEVIATIONS`
-standard deviations. That is no probability, and the plan says so.
+Who is in a class, and how sure that is, are those of :mod:`ap_remote.organise.fits`.
 """
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from ap_remote.organise.clock import day_of
+from ap_remote.organise.fits import fits, probability
 from ap_remote.organise.groups import Group, Grouping, Member, unassigned
 from ap_remote.organise.names import Once, album_name
 from ap_remote.organise.whereabouts import city_of, country_of
@@ -20,76 +17,15 @@ from ap_remote.organise.whereabouts import city_of, country_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ap_remote.model import Entry
+    from ap_remote.organise.fits import Fit, Learned, Phrases
     from ap_remote.organise.taxonomy import Taxonomy, TaxonomyClass
     from ap_remote.semantic.library import VectorTable
 
-DEVIATIONS: Final = 2.5
-"""Standard deviations above what is usual in the library from which a class is given."""
-BACKGROUND: Final = ("a photo", "a picture of something", "a random object", "an indoor scene", "an outdoor scene")
-"""What every photograph is a little; a class must fit better."""
-LEAST_SPREAD: Final = 0.01
-"""A cosine's standard deviation in a library of one kind of picture, so that noise does not stand out."""
-_CHUNK: Final = 8192
-
-
-class Phrases(NamedTuple):
-    """The texts of a taxonomy, each once, with their vectors."""
-
-    places: dict[str, int]
-    """For each text its row of *vectors*."""
-    vectors: NDArray[np.float32]
-
-
-class Fit(NamedTuple):
-    """How well a class fits each row of vectors."""
-
-    cosines: NDArray[np.float32]
-    deviations: NDArray[np.float32]
-    """By how many standard deviations the cosine is above what is usual."""
-    margins: NDArray[np.float32]
-    """By how much it is above the best negative or background prompt."""
-
-    def given(self, min_score: float | None) -> NDArray[np.bool_]:
-        """Return which rows are in the class."""
-        found: NDArray[np.bool_]
-        if min_score is not None:
-            found = self.cosines >= min_score
-        else:
-            found = (self.deviations >= DEVIATIONS) & (self.margins > 0)
-        return found
-
-
-def texts_of(taxonomy: Taxonomy) -> list[str]:
-    """Return what an encoder has to be asked for a taxonomy, each text once."""
-    words = [each for one in taxonomy.classes for each in (*one.prompts, *one.negatives)]
-    return list(dict.fromkeys([*words, *BACKGROUND]))
-
-
-def fits(vectors: NDArray[np.float32], phrases: Phrases, prompts: Sequence[str], negatives: Sequence[str]) -> Fit:
-    """Return how well prompts, the best of them counts, fit vectors ``[n, dim]``."""
-    import numpy as np
-
-    wanted = phrases.vectors[[phrases.places[each] for each in prompts]]
-    others = phrases.vectors[[phrases.places[each] for each in (*negatives, *BACKGROUND)]]
-    cosines = _best(vectors, wanted)
-    middle = float(np.median(cosines))
-    # The lower half tells the spread: photographs of the class lie above and must not raise the bar for themselves.
-    below = cosines[cosines <= middle] - middle
-    spread = max(float(np.sqrt(np.mean(below**2))), LEAST_SPREAD)
-    return Fit(cosines, (cosines - middle) / spread, cosines - _best(vectors, others))
-
-
-def _best(vectors: NDArray[np.float32], texts: NDArray[np.float32]) -> NDArray[np.float32]:
-    import numpy as np
-
-    parts = [
-        (vectors[start : start + _CHUNK] @ texts.T).max(axis=1) for start in range(0, max(len(vectors), 1), _CHUNK)
-    ]
-    return np.concatenate(parts)
+CERTAIN: Final = float("inf")
+"""Log-odds of what a filter finds."""
+_NAMED: Final = 5
+"""Classes that a note names."""
 
 
 def find_classes(
@@ -100,6 +36,7 @@ def find_classes(
     *,
     min_size: int,
     filtered: Mapping[str, frozenset[str]],
+    learned: Mapping[str, Learned] | None = None,
 ) -> Grouping:
     """Sort photographs into the classes of a taxonomy; one may be in several.
 
@@ -110,29 +47,30 @@ def find_classes(
         phrases: the vectors of :func:`texts_of`.
         min_size: photographs that make an album, where a class does not say.
         filtered: for each filter of the taxonomy the ids that it finds.
+        learned: for classes, by name, the calibration that they go by.
     """
+    learned = learned or {}
     rows: dict[str, int] = {node: int(row) for node, row in zip(table.ids, table.rows, strict=True) if node in entries}
     inside: dict[str, dict[str, Member]] = defaultdict(dict)
-    for one in taxonomy.classes:
+    for one, fit in fits(table, phrases, taxonomy.classes, learned):
         target = taxonomy.meant(one.name).name
         allowed = filtered[one.filter] if one.filter else None
-        found = _members(one, entries, rows, vectors=table.vectors, phrases=phrases, allowed=allowed)
-        for member in found:
+        for member in _members(one, entries, rows, fit=fit, allowed=allowed, learned=learned.get(one.name)):
             known = inside[target].get(member.entry.id)
-            if known is None or known.score < member.score:
+            if known is None or (known.odds or 0.0) < (member.odds or 0.0):
                 inside[target][member.entry.id] = member
     for one in taxonomy.classes:
         for member in list(inside[one.name].values()) if one.see is None else ():
             for above in taxonomy.above(one.name):
                 inside[above].setdefault(member.entry.id, member)
-    groups, small = _groups(taxonomy, inside, min_size)
+    groups, small = _groups(taxonomy, inside, learned, min_size)
     placed = {member.entry.id for group in groups for member in group.members}
     left_out = []
     for entry in entries.values():
         if entry.id not in placed:
             why = small.get(entry.id) or ("no class fits it" if entry.id in rows else _NOT_INDEXED)
             left_out.append(unassigned(entry, why))
-    return Grouping(groups, left_out)
+    return Grouping(groups, left_out, _note(taxonomy.classes, learned))
 
 
 _NOT_INDEXED: Final = "it is not in the index; run `ap index build`"
@@ -143,34 +81,83 @@ def _members(
     entries: Mapping[str, Entry],
     rows: Mapping[str, int],
     *,
-    vectors: NDArray[np.float32],
-    phrases: Phrases,
+    fit: Fit | None,
     allowed: frozenset[str] | None,
+    learned: Learned | None,
 ) -> Iterable[Member]:
     if not one.prompts:
         if allowed is not None:
             for node, entry in entries.items():
                 if node in allowed:
-                    yield Member(entry, f"the filter of {one.name} finds it", 1.0)
+                    yield Member(entry, f"the filter of {one.name} finds it", 1.0, CERTAIN)
         return
-    if not len(vectors):
+    if fit is None:
         return
-    fit = fits(vectors, phrases, one.prompts, one.negatives)
-    given = fit.given(one.min_score)
     for node, row in rows.items():
-        if given[row] and (allowed is None or node in allowed):
-            cosine, above = float(fit.cosines[row]), float(fit.deviations[row])
-            if one.min_score is not None:
-                score = max(0.0, min(1.0, cosine))
-                reason = f"{one.name}: likeness {cosine:.2f}, {one.min_score:g} is asked"
-            else:
-                score = 1 / (1 + math.exp(DEVIATIONS - above)) if above < 30 else 1.0  # noqa: PLR2004 - exp's range
-                reason = f"{one.name}: likeness {cosine:.2f}, {above:.1f} deviations above what is usual here"
-            yield Member(entries[node], reason, round(score, 4))
+        if fit.given[row] and (allowed is None or node in allowed):
+            odds = float(fit.odds[row])
+            score = round(probability(odds), 4)
+            yield Member(entries[node], _reason(one, fit, row, score, learned), score, odds)
+
+
+def _reason(one: TaxonomyClass, fit: Fit, row: int, score: float, learned: Learned | None) -> str:
+    likeness = f"{one.name}: likeness {fit.cosines[row]:.2f}"
+    if _is_sure(one, learned) and learned is not None:
+        return f"{likeness}, probability {score:.2f}, {learned.least(one.min_precision):.2f} is asked"
+    if one.min_score is not None:
+        return f"{likeness}, {one.min_score:g} is asked"
+    return f"{likeness}, {fit.deviations[row]:.1f} deviations above what is usual here"
+
+
+def _is_sure(one: TaxonomyClass, learned: Learned | None) -> bool:
+    """Whether a calibration decides who is in a class."""
+    return learned is not None and (one.min_score is None or one.min_precision is not None)
+
+
+def _sureness(one: TaxonomyClass, learned: Learned | None) -> str:
+    """Return in words what decided who is in a class."""
+    if not one.prompts:
+        return "by its filter" if one.filter else "by other classes"
+    if learned is not None and _is_sure(one, learned):
+        wanted = learned.calibration.precision if one.min_precision is None else one.min_precision
+        asked = "" if len(learned.prompts) == len(one.prompts) else f" of {learned.prompts[0]!r} alone"
+        return f"calibrated{asked}: a precision of {wanted:g} is asked"
+    how = "by its scores" if one.min_score is not None else "uncalibrated: by what is usual in this library"
+    if one.min_precision is None:
+        return how
+    how = how.removeprefix("uncalibrated: ")
+    return f"uncalibrated: {how}, so nobody knows whether it has the precision of {one.min_precision:g} that is asked"
+
+
+def _note(classes: Sequence[TaxonomyClass], learned: Mapping[str, Learned]) -> str:
+    """Return what is to be said of precisions that were asked for and are not known, or cannot be had."""
+    unknown = [one.name for one in classes if one.min_precision is not None and one.name not in learned]
+    never = [
+        one.name
+        for one in classes
+        if one.name in learned and _is_sure(one, learned[one.name]) and learned[one.name].least(one.min_precision) > 1
+    ]
+    told = []
+    if unknown:
+        told.append(
+            f"uncalibrated: a precision is asked of {_listed(unknown)}, and `ap index calibrate` has learned none of "
+            "their prompts"
+        )
+    if never:
+        told.append(f"nothing is sure enough for {_listed(never)}: their calibration found no cut that is right enough")
+    return "; ".join(told)
+
+
+def _listed(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + rest
 
 
 def _groups(
-    taxonomy: Taxonomy, inside: Mapping[str, Mapping[str, Member]], min_size: int
+    taxonomy: Taxonomy,
+    inside: Mapping[str, Mapping[str, Member]],
+    learned: Mapping[str, Learned],
+    min_size: int,
 ) -> tuple[list[Group], dict[str, str]]:
     """Return a group for each album that is large enough, and why the others' photographs have none."""
     groups: list[Group] = []
@@ -188,9 +175,9 @@ def _groups(
                 why = f"only {len(members)} belong to {name}, {least} make an album"
                 small |= {member.entry.id: why for member in members}
                 continue
-            members.sort(key=lambda member: (-member.score, member.entry.path))
+            members.sort(key=lambda member: (-(member.odds or 0.0), member.entry.path))
             mean = sum(member.score for member in members) / len(members)
-            sure = "by its scores" if one.min_score is not None else "uncalibrated: by what is usual in this library"
+            sure = _sureness(one, learned.get(one.name))
             above = taxonomy.above(one.name)
             groups.append(
                 Group(
@@ -199,6 +186,8 @@ def _groups(
                     members,
                     round(mean, 4),
                     "/".join(album_name(each, "Class") for each in reversed(above)),
+                    (one.name, *above),
+                    one.priority,
                 )
             )
     return groups, small

@@ -41,7 +41,8 @@ def communities(vectors: NDArray[np.float32], alike: float) -> list[NDArray[np.i
 
     # Leiden visits rows in their order, and which come first is chance: the same pictures give the same groups.
     order = np.lexsort(vectors[:, :3].T)
-    groups = [np.sort(order[group]) for group in _communities(vectors[order], alike)]
+    vectors = vectors[order]  # no second copy of all of them is kept
+    groups = [np.sort(order[group]) for group in _communities(vectors, alike)]
     return sorted(groups, key=lambda group: (-len(group), int(group[0])))
 
 

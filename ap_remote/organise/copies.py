@@ -100,13 +100,26 @@ def find_bursts(photographs: Mapping[str, Entry], found: Duplicates, *, min_size
 
 
 def _copy(alike: Alike, other: Entry) -> str:
-    order, why = ranked((alike.keep, other))
-    if order[0] is not alike.keep:  # it is the sharper, which entries do not tell
-        why = alike.why
     same = f"bytes as {alike.keep.path}"
     if alike.least is not None:
         same = f"picture as {alike.keep.path} (likeness {alike.least:.2f})"
-    return f"the same {same}, which is the one to keep: {why}"
+    return f"the same {same}, which is the one to keep: {_why(alike, other)}"
+
+
+def _why(alike: Alike, other: Entry) -> str:
+    """Return why a photograph is kept and another is not, as whoever found them ranked them.
+
+    The group's reason is that against the next best, the first of the others. Those behind it may differ from the one
+    to keep in something that weighs more: a mark or pixels, which entries tell, or sharpness, which they do not. Where
+    they alone do not explain the group's reason, it was sharpness.
+    """
+    first = alike.others[0]
+    if other is first:
+        return alike.why
+    order, why = ranked((alike.keep, other))
+    if order[0] is alike.keep and ranked((alike.keep, first)) == ([alike.keep, first], alike.why):
+        return why
+    return ranked((alike.keep, other), {alike.keep.md5 or "": 2.0, other.md5 or "": 1.0})[1]
 
 
 def _moment(entry: Entry) -> str:

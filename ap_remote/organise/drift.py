@@ -52,12 +52,13 @@ class Looks:
     def __init__(self, table: VectorTable) -> None:
         """Know each photograph's vector and the library's likeness."""
         self._rows: Mapping[str, int] = {node: int(row) for node, row in zip(table.ids, table.rows, strict=True)}
-        self._vectors = table.vectors
-        self._usual = self._sum(range(len(table.vectors))).own if len(table.vectors) > 1 else 1.0
+        self._table = table
+        self._usual = Sight(table.size, table.total()).own if table.size > 1 else 1.0
 
     def of(self, entries: Sequence[Entry]) -> Sight:
         """Return what some photographs look like; those without a vector do not count."""
-        return self._sum([row for entry in entries if (row := self._rows.get(entry.id)) is not None])
+        rows = [row for entry in entries if (row := self._rows.get(entry.id)) is not None]
+        return Sight(len(rows), self._table.take(rows).sum(axis=0, dtype="float64"))
 
     def apart(self, one: Sight, other: Sight) -> bool:
         """Whether two show different things."""
@@ -68,12 +69,6 @@ class Looks:
         """Whether two show the same thing."""
         way = self._way(one, other)
         return way is not None and way <= ALIKE
-
-    def _sum(self, rows: Sequence[int]) -> Sight:
-        import numpy as np
-
-        chosen = self._vectors if len(rows) == len(self._vectors) else self._vectors[list(rows)]
-        return Sight(len(rows), chosen.sum(axis=0, dtype=np.float64))
 
     def _way(self, one: Sight, other: Sight) -> float | None:
         """Return how far two are on the way from their own likeness (0) to the library's (1); ``None``: not told."""

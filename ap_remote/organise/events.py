@@ -8,8 +8,8 @@ Where an index tells what photographs look like, it refines that (:mod:`ap_remot
 ends an event where what comes after shows something else, and two events at one place with less than two days between
 them are one where they show the same.
 
-Days away from home in a row are one event, a trip (:mod:`ap_remote.organise.trips`). Times are local where EXIF tells
-them, and a day ends at four in the morning (:mod:`ap_remote.organise.clock`).
+Days away from home in a row are one event, a trip (:mod:`ap_remote.organise.trips`). Times are local where EXIF or
+a place tells them, and a day ends at four in the morning (:mod:`ap_remote.organise.clock`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from ap_remote.organise.clock import NIGHT, local_time
+from ap_remote.organise.clock import NIGHT, local_times
 from ap_remote.organise.drift import FEWEST
 from ap_remote.organise.groups import Group, Grouping, Member, unassigned
 from ap_remote.organise.names import Once, album_name
@@ -66,8 +66,7 @@ def find_events(entries: Sequence[Entry], *, min_size: int, scale: float = 1.0, 
         scale: makes the pauses that end an event, and the way travelled, so many times longer.
         looks: what photographs look like; without it time and place decide alone.
     """
-    times = [(when, entry) for entry in entries if (when := local_time(entry)) is not None]
-    dated = sorted(times, key=lambda each: (each[0], each[1].path))
+    dated = sorted(local_times(entries), key=lambda each: (each[0], each[1].path))
     left_out = [unassigned(entry, "it has no capture date") for entry in entries if not entry.taken]
     homes = find_homes(dated)
     trips = find_trips(dated, homes, scale=scale)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final, Literal
 
 from ap_remote.errors import UnsupportedError
+from ap_remote.organise.clock import local_time
 from ap_remote.organise.groups import Group, Grouping, Member, unassigned
 from ap_remote.organise.names import Once, album_name
 from ap_remote.query import all_of, facet, parse_search, show
@@ -34,10 +35,11 @@ def find_months(entries: Iterable[Entry], *, min_size: int, granularity: Granula
     left_out = []
     length = {"coarse": 1, "normal": 2, "fine": 3}[granularity]
     for entry in entries:
-        if entry.taken is None:
+        when = local_time(entry)
+        if when is None:
             left_out.append(unassigned(entry, "it has no capture date"))
         else:
-            dated[(entry.taken.year, entry.taken.month, entry.taken.day)[:length]].append(entry)
+            dated[(when.year, when.month, when.day)[:length]].append(entry)
     word = {"coarse": "year", "normal": "month", "fine": "day"}[granularity]
     groups = []
     for key in sorted(dated):
@@ -47,7 +49,8 @@ def find_months(entries: Iterable[Entry], *, min_size: int, granularity: Granula
             why = f"only {len(found)} were taken in that {word}, {min_size} make an album"
             left_out += [unassigned(entry, why) for entry in found]
             continue
-        members = [Member(entry, f"taken {entry.taken:%Y-%m-%d %H:%M}", 1.0) for entry in sorted(found, key=_time)]
+        taken = [(entry, f"taken {local_time(entry):%Y-%m-%d %H:%M}") for entry in sorted(found, key=_time)]
+        members = [Member(entry, why, 1.0) for entry, why in taken]
         groups.append(Group(name, f"{len(found)} photographs of one {word}", members, 1.0))
     return Grouping(groups, left_out)
 
@@ -137,7 +140,7 @@ async def _of_person(remote: Remote, person: Person, query: str) -> list[str]:
 def _by_year(found: Sequence[Entry], granularity: Granularity) -> dict[str, list[Entry]]:
     parts: dict[str, list[Entry]] = defaultdict(list)
     for entry in found:
-        parts[f"{entry.taken:%Y}" if entry.taken and granularity == "fine" else ""].append(entry)
+        parts[_year(entry) if granularity == "fine" else ""].append(entry)
     return parts
 
 
@@ -153,8 +156,13 @@ def _place(entry: Entry, granularity: Granularity) -> tuple[str, ...]:
         return (country,) if country else ()
     if not (city or region):
         return ()
-    year = f"{entry.taken:%Y}" if entry.taken and granularity == "fine" else ""
+    year = _year(entry) if granularity == "fine" else ""
     return city, region, country, year
+
+
+def _year(entry: Entry) -> str:
+    when = local_time(entry)
+    return "" if when is None else f"{when:%Y}"
 
 
 def _short(key: tuple[str, ...], granularity: Granularity) -> str:

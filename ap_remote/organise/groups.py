@@ -14,6 +14,9 @@ class Member(NamedTuple):
     entry: Entry
     reason: str
     score: float
+    odds: float | None = None
+    """The logarithm of the odds that it belongs there, by which several groups of one photograph are compared;
+    ``None`` where scores say no such thing."""
 
 
 class Group(NamedTuple):
@@ -25,6 +28,10 @@ class Group(NamedTuple):
     score: float
     above: str = ""
     """The path of the folder that its own would lie in, where files are moved."""
+    classes: tuple[str, ...] = ()
+    """Its class in a taxonomy and those above it, the nearest first."""
+    priority: int = 0
+    """Which of two groups that fit a photograph equally well gets it: that of the higher number."""
 
 
 class Grouping(NamedTuple):

@@ -14,7 +14,7 @@ from ap_remote.organise.facets import Granularity, find_months, find_people, fin
 from ap_remote.organise.groups import Grouping, unassigned
 from ap_remote.organise.history import NOTHING, read_past
 from ap_remote.organise.plan import By, Plan, make_plan
-from ap_remote.organise.reconcile import into_albums, into_folders, own_albums
+from ap_remote.organise.reconcile import ambiguous, into_albums, into_folders, own_albums
 from ap_remote.organise.themes import Names, find_themes, prompts, usual_likeness
 from ap_remote.remote import paths
 
@@ -115,6 +115,7 @@ async def propose(
         folders, left_out = await asyncio.to_thread(into_albums, grouping, albums)
     else:
         folders, left_out = await asyncio.to_thread(into_folders, grouping, base, past)
+    undecided = ambiguous(left_out)
     told = {
         "query": query or None,
         "path": path or None,
@@ -123,7 +124,8 @@ async def propose(
         "granularity": granularity if granularity != "normal" else None,
         "max_folders": max_folders,
         "similarity": similarity,
-        "note": grouping.note or None,
+        **undecided,
+        "note": "; ".join(str(each) for each in (grouping.note, undecided.get("note")) if each) or None,
     }
     parameters: dict[str, str | int | float] = {"min_size": min_size}
     parameters |= {name: value for name, value in told.items() if value is not None}
@@ -251,7 +253,7 @@ async def _themes(photographs: dict[str, Entry], index: SemanticIndex, way: _Way
     table = await index.table()
     similarity = way.similarity
     if similarity is None and way.granularity != "normal":
-        usual = await asyncio.to_thread(usual_likeness, table.vectors)
+        usual = await asyncio.to_thread(usual_likeness, table)
         similarity = usual + (1 - usual) * _THEMES[way.granularity]
     words, phrases = prompts()
     names = Names(words, await index.encode_texts(phrases))
@@ -259,17 +261,26 @@ async def _themes(photographs: dict[str, Entry], index: SemanticIndex, way: _Way
 
 
 async def _classes(remote: Remote, photographs: dict[str, Entry], index: SemanticIndex, way: _Way) -> Grouping:
-    from ap_remote.organise.classes import Phrases, find_classes, texts_of
+    from ap_remote.organise.classes import find_classes
+    from ap_remote.organise.fits import Phrases, calibrations, learned_of, texts_of
     from ap_remote.organise.taxonomy import load_taxonomy
 
     taxonomy = way.taxonomy if way.taxonomy is not None else await asyncio.to_thread(load_taxonomy)
     table = await index.table()
-    texts = texts_of(taxonomy)
+    learned = learned_of(taxonomy, await calibrations(index))
+    texts = texts_of(taxonomy, learned)
     phrases = Phrases({text: row for row, text in enumerate(texts)}, await index.encode_texts(texts))
     filtered: dict[str, frozenset[str]] = {}
     for one in taxonomy.classes:
         if one.filter and one.filter not in filtered:
             filtered[one.filter] = frozenset([entry.id async for entry in remote.search(one.filter)])
     return await asyncio.to_thread(
-        find_classes, photographs, table, taxonomy, phrases, min_size=way.min_size, filtered=filtered
+        find_classes,
+        photographs,
+        table,
+        taxonomy,
+        phrases,
+        min_size=way.min_size,
+        filtered=filtered,
+        learned=learned,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ap_remote.errors import NotFoundError
 from ap_remote.model import Entry, Kind, NodeId, Status
 from ap_remote.organise.checks import same_path
+from ap_remote.organise.claims import best_of
 from ap_remote.organise.groups import unassigned
 from ap_remote.organise.names import album_name
 from ap_remote.organise.plan import By, PlanFolder, PlanMember, Unassigned, is_own
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 SAME: Final = 0.5
 """Share of members from which a group and an album are the same."""
+AMBIGUOUS: Final = "ambiguous: "
+"""How the reason begins why a photograph stays that two classes fit about equally well."""
+_NAMED: Final = 2
+"""Classes that such a reason names."""
 
 
 class Album(NamedTuple):
@@ -98,11 +103,12 @@ def into_albums(grouping: Grouping, albums: Sequence[Album]) -> tuple[list[PlanF
 def into_folders(grouping: Grouping, base: str, past: Past) -> tuple[list[PlanFolder], list[Unassigned]]:
     """Turn groups into folders below *base* that files would be moved to; a file goes to one, the best.
 
-    A file that an earlier plan moved, and somebody moved on, stays where it is. A group that is the same as what
+    A photograph of which no class is the best stays where it is, its reason begins with :data:`AMBIGUOUS`. So does a
+    file that an earlier plan moved, and somebody moved on. A group that is the same as what
     earlier plans moved to a folder (Jaccard) keeps that folder, whatever the group is called by now.
     """
     left_out = list(grouping.unassigned)
-    best = _best(grouping.groups)
+    best, tied = best_of(grouping.groups)
     known = _known_folders(grouping, best, base, past)
     folders = []
     for number, group in enumerate(grouping.groups):
@@ -110,7 +116,7 @@ def into_folders(grouping: Grouping, base: str, past: Past) -> tuple[list[PlanFo
         fresh: list[Member] = []
         names: set[str] = set()
         for member in group.members:
-            if best[member.entry.id] != number:
+            if best.get(member.entry.id) != number:
                 continue
             target = paths.fold(paths.join(path, paths.split(member.entry.path)[1]))
             why = _stays(member.entry, target, path, past)
@@ -123,7 +129,19 @@ def into_folders(grouping: Grouping, base: str, past: Past) -> tuple[list[PlanFo
             fresh.append(member)
         if fresh:
             folders.append(_folder(group, fresh, path=path))
+    entries = {member.entry.id: member.entry for group in grouping.groups for member in group.members} if tied else {}
+    for id_, groups in tied.items():
+        named = " and ".join(map(repr, groups[:_NAMED]))
+        rest = f" and {len(groups) - _NAMED} more" if len(groups) > _NAMED else ""
+        left_out.append(unassigned(entries[id_], f"{AMBIGUOUS}{named}{rest} fit it about equally well"))
     return folders, left_out
+
+
+def ambiguous(left_out: Iterable[Unassigned]) -> dict[str, str | int]:
+    """Return what a plan tells of photographs that stay because no class was the best; nothing where there are none."""
+    count = sum(each.why.startswith(AMBIGUOUS) for each in left_out)
+    note = f"{count} ambiguous: two classes fit such a photograph about equally well, so it stays where it is"
+    return {"ambiguous": count, "note": note} if count else {}
 
 
 def _known_folders(grouping: Grouping, best: dict[str, int], base: str, past: Past) -> dict[int, str]:
@@ -138,7 +156,7 @@ def _known_folders(grouping: Grouping, best: dict[str, int], base: str, past: Pa
             written[paths.fold(folder)] = folder
     pairs = []
     for number, group in enumerate(grouping.groups):
-        ids = {member.entry.id for member in group.members if best[member.entry.id] == number}
+        ids = {member.entry.id for member in group.members if best.get(member.entry.id) == number}
         above = paths.fold(paths.join(base, group.above))
         for folder in {paths.fold(paths.split(here[id_])[0]) for id_ in ids} & moved.keys():
             jaccard = len(ids & moved[folder]) / len(ids | moved[folder])
@@ -162,17 +180,6 @@ def _within(folder: str, base: str) -> bool:
     return not base or same_path(folder, base) or paths.fold(folder).startswith(paths.fold(f"{base}/"))
 
 
-def _best(groups: Sequence[Group]) -> dict[str, int]:
-    """Return for each photograph the group that fits it best, of equals the one that lies deepest."""
-    best: dict[str, tuple[float, int, int]] = {}
-    for number, group in enumerate(groups):
-        depth = group.above.count("/") + bool(group.above)
-        for member in group.members:
-            rank = member.score, depth, -number
-            best[member.entry.id] = max(rank, best.get(member.entry.id, rank))
-    return {id_: -rank[2] for id_, rank in best.items()}
-
-
 def _stays(entry: Entry, target: str, folder: str, past: Past) -> str | None:
     """Return why a file stays where it is, or ``None``."""
     if same_path(entry.path, target):
@@ -190,8 +197,15 @@ def _folder(
         name=group.name if album is None else album.name,
         reason=group.reason,
         members=tuple(
-            PlanMember(id=entry.id, path=entry.path, version=entry.version, md5=entry.md5, reason=reason, score=score)
-            for entry, reason, score in members
+            PlanMember(
+                id=each.entry.id,
+                path=each.entry.path,
+                version=each.entry.version,
+                md5=each.entry.md5,
+                reason=each.reason,
+                score=each.score,
+            )
+            for each in members
         ),
         score=group.score,
         album=None if album is None else album.id,

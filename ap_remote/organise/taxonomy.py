@@ -6,14 +6,16 @@ A list of classes, each with::
       prompts: [a receipt, a bill with prices]
       negatives: [a newspaper]    # what looks alike and is meant otherwise
       min_score: 0.2              # a cosine; without it the library and background prompts decide
+      min_precision: 0.9          # the share that should be right; needs `ap index calibrate`, else the plan says so
+      priority: 1                 # with --move, of two classes that fit equally well the higher number wins; else 0
       min_size: 5                 # photographs that make an album
       parent: Documents           # its photographs are in this class as well; with --move its folder lies in that one
       see: Bills                  # another word for a class: what it finds goes there
       filter: "type:(PHOTOS)"     # only photographs that this search finds, in Amazon's syntax
       template: "{name} {year}"   # what an album is called: name, parent, year, month, day, city, country
 
-What cannot be is said in one sentence with its line. ``negatives`` and scores are those of
-:mod:`ap_remote.organise.classes`.
+What cannot be is said in one sentence with its line. ``negatives``, scores and precisions are those of
+:mod:`ap_remote.organise.fits`.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ _MOST: Final = 2000
 """Classes of one taxonomy."""
 _LISTS: Final = ("prompts", "negatives")
 _WORDS: Final = ("name", "parent", "see", "filter", "template")
-_KEYS: Final = (*_WORDS, *_LISTS, "min_score", "min_size")
+_SHARES: Final = {"min_score": (-1, 1), "min_precision": (0.01, 1)}
+_COUNTS: Final = {"min_size": (1, 1_000_000), "priority": (-1000, 1000)}
+_KEYS: Final = (*_WORDS, *_LISTS, *_SHARES, *_COUNTS)
 
 
 class TaxonomyClass(NamedTuple):
@@ -49,6 +53,8 @@ class TaxonomyClass(NamedTuple):
     prompts: tuple[str, ...] = ()
     negatives: tuple[str, ...] = ()
     min_score: float | None = None
+    min_precision: float | None = None
+    priority: int = 0
     min_size: int | None = None
     parent: str | None = None
     see: str | None = None
@@ -164,13 +170,13 @@ class _Reader:
         if not isinstance(node, self._yaml.ScalarNode):
             raise self._fail(node, f"{word} is one value, not several")
         text = str(node.value).strip()
-        if word == "min_score":
-            return self._number(word, node, text, least=-1, most=1)
-        if word == "min_size":
-            size = self._number(word, node, text, least=1, most=1_000_000)
-            if size != int(size):
-                raise self._fail(node, f"min_size is a whole number, not {text}")
-            return int(size)
+        if word in _SHARES:
+            return self._number(word, node, text, *_SHARES[word])
+        if word in _COUNTS:
+            count = self._number(word, node, text, *_COUNTS[word])
+            if count != int(count):
+                raise self._fail(node, f"{word} is a whole number, not {text}")
+            return int(count)
         if not text or _torn(text):
             raise self._fail(node, f"{word} is empty or no text")
         if word == "template":
@@ -192,7 +198,7 @@ class _Reader:
             found.append(str(each.value).strip())
         return tuple(found)
 
-    def _number(self, word: str, node: Any, text: str, *, least: float, most: float) -> float:
+    def _number(self, word: str, node: Any, text: str, least: float, most: float) -> float:
         try:
             number = float(text)
         except ValueError:
@@ -239,6 +245,8 @@ def _check(taxonomy: Taxonomy) -> None:
                 raise _wrong(source, one.line, f"{one.name!r} names {other!r} as its {word}, which is no class here")
         if not (one.prompts or one.see or one.filter or one.name in parents):
             raise _wrong(source, one.line, f"the class {one.name!r} has no prompts, so nothing would be in it")
+        if one.min_precision is not None and not one.prompts:
+            raise _wrong(source, one.line, f"the class {one.name!r} asks for a precision and has no prompts")
         _no_circle(source, one, names)
 
 

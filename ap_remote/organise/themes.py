@@ -66,13 +66,29 @@ class Names(NamedTuple):
 class _Library(NamedTuple):
     """The photographs to organise, content by content."""
 
-    vectors: NDArray[np.float32]
-    labels: list[tuple[tuple[str, float], ...]]
+    table: VectorTable
+    rows: NDArray[np.int64]
+    """For each content the place of its vector in the table."""
     owners: list[list[Entry]]
     middle: NDArray[np.float32]
     """The mean of all that is indexed, whether it is to be organised or not."""
-    size: int
-    """How many vectors are indexed."""
+
+    def vectors(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the vectors of some contents."""
+        return self.table.take(self.rows[places])
+
+    def theme(self, places: NDArray[np.int64]) -> _Theme:
+        """Return some contents with all that is known of them."""
+        labels = self.table.labels(self.rows[places])
+        return _Theme([self.owners[place] for place in places], self.vectors(places), labels)
+
+
+class _Theme(NamedTuple):
+    """Contents that belong together."""
+
+    owners: list[list[Entry]]
+    vectors: NDArray[np.float32]
+    labels: list[tuple[tuple[str, float], ...]]
 
 
 def prompts() -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -93,6 +109,8 @@ def find_themes(
         min_size: photographs that make a group.
         similarity: the cosine from which two photographs are alike; by default taken from the library itself.
     """
+    import numpy as np
+
     owners: dict[int, list[Entry]] = defaultdict(list)
     for node, row in zip(table.ids, table.rows, strict=True):
         if node in entries:
@@ -106,33 +124,25 @@ def find_themes(
     rows = sorted(owners)
     if not rows:
         return Grouping([], left_out)
-    library = _Library(
-        vectors=table.vectors[rows],
-        labels=[table.labels[row] for row in rows],
-        owners=[owners[row] for row in rows],
-        middle=table.vectors.mean(axis=0),
-        size=len(table.vectors),
-    )
-    alike = usual_likeness(table.vectors) if similarity is None else similarity
+    middle = (table.total() / table.size).astype(np.float32)
+    library = _Library(table, np.asarray(rows), [owners[row] for row in rows], middle)
+    alike = usual_likeness(table) if similarity is None else similarity
     papers, rest = _papers(library, names, min_size)
-    themes: list[tuple[NDArray[np.int64], float]] = []
-    for places in communities(library.vectors[rest], alike):
+    themes: list[NDArray[np.int64]] = []
+    for places in communities(library.vectors(rest), alike):
         members = rest[places]
         photographs = [entry for place in members for entry in library.owners[place]]
         if len(photographs) >= min_size:
-            themes.append((members, _cohesion(library.vectors[members])))
+            themes.append(members)
             continue
         why = f"only {len(photographs)} photographs show such a thing, {min_size} make an album"
         if len(photographs) == 1:
             why = f"what is near it is too different (a likeness of {alike:.2f} to an album's middle is asked)"
         left_out += [unassigned(entry, why) for entry in photographs]
-    groups = [
-        _group(name, why, theme, library)
-        for theme, (name, why) in zip(themes, _name(themes, library, names), strict=True)
-    ]
+    groups = _named(themes, library, names)
     if len(papers):
         why = f"{len(papers)} different pictures of text and screens, taken out before themes were looked for"
-        groups.append(_group(PAPERS_NAME, why, (papers, _cohesion(library.vectors[papers])), library))
+        groups.append(_group(PAPERS_NAME, why, library.theme(papers)))
     return Grouping(sorted(groups, key=lambda group: (-len(group.members), group.name)), left_out)
 
 
@@ -140,14 +150,14 @@ def _papers(library: _Library, names: Names, min_size: int) -> tuple[NDArray[np.
     """Return the places of screenshots and documents, none where they make no album, and those of all the others."""
     import numpy as np
 
-    everything = np.arange(len(library.vectors))
+    everything = np.arange(len(library.rows))
     wanted = np.asarray([word in PAPERS for word in names.words])
     if not wanted.any() or wanted.all():
         return everything[:0], everything
     best = np.empty(len(everything), dtype=np.float32)
     first = np.empty(len(everything), dtype=np.bool_)
     for start in range(0, len(everything), _CHUNK):
-        cosines = library.vectors[start : start + _CHUNK] @ names.vectors.T
+        cosines = library.vectors(everything[start : start + _CHUNK]) @ names.vectors.T
         best[start : start + _CHUNK] = cosines[:, wanted].max(axis=1)
         first[start : start + _CHUNK] = wanted[cosines.argmax(axis=1)]
     middle = float(np.median(best))
@@ -158,40 +168,36 @@ def _papers(library: _Library, names: Names, min_size: int) -> tuple[NDArray[np.
     return everything[found], everything[~found]
 
 
-def usual_likeness(vectors: NDArray[np.float32]) -> float:
+def usual_likeness(table: VectorTable) -> float:
     """Return the cosine from which two photographs are more alike than photographs of this library usually are."""
     import numpy as np
 
-    if len(vectors) < 2:  # noqa: PLR2004 - a pair
+    if table.size < 2:  # noqa: PLR2004 - a pair
         return TIGHTEST
     pick = np.random.default_rng(0)  # the same library gives the same plan
-    left, right = pick.integers(0, len(vectors), size=(2, _PAIRS))
+    left, right = pick.integers(0, table.size, size=(2, _PAIRS))
     apart = left != right
-    cosines = np.einsum("nd,nd->n", vectors[left[apart]], vectors[right[apart]])
+    cosines = np.einsum("nd,nd->n", table.take(left[apart]), table.take(right[apart]))
     # The median and the lower half of the spread: pairs of one theme lie above and must not raise the bar.
     middle = float(np.median(cosines))
     spread = middle - float(np.quantile(cosines, 0.16))
     return float(np.clip(middle + DEVIATIONS * spread, LOOSEST, TIGHTEST))
 
 
-def _cohesion(vectors: NDArray[np.float32]) -> float:
-    """Return the mean cosine of members to their centre."""
-    return float((vectors @ centre(vectors)).mean())
-
-
-def _name(themes: Sequence[tuple[NDArray[np.int64], float]], library: _Library, names: Names) -> list[tuple[str, str]]:
-    """Return a name and the reason for it for each theme; no name is given twice."""
+def _named(themes: Sequence[NDArray[np.int64]], library: _Library, names: Names) -> list[Group]:
+    """Return a group for each theme with a name and the reason for it; no name is given twice."""
     taken: set[str] = {PAPERS_NAME}
     named = Once()
-    called = []
-    for members, _ in themes:
-        entries = [entry for place in members for entry in library.owners[place]]
-        name, fits = _majority(entries) or _word(members, library, names, taken) or _days(entries)
+    groups = []
+    for members in themes:
+        theme = library.theme(members)
+        entries = [entry for owners in theme.owners for entry in owners]
+        name, fits = _majority(entries) or _word(theme.vectors, library, names, taken) or _days(entries)
         taken.add(name)
-        seen = _seen([library.labels[member] for member in members])
+        seen = _seen(theme.labels)
         why = f"{len(members)} different pictures; {fits}"
-        called.append((named(name), f"{why}; {seen}" if seen else why))
-    return called
+        groups.append(_group(named(name), f"{why}; {seen}" if seen else why, theme))
+    return groups
 
 
 def _majority(entries: Sequence[Entry]) -> tuple[str, str] | None:
@@ -205,13 +211,13 @@ def _majority(entries: Sequence[Entry]) -> tuple[str, str] | None:
     return name[:1].upper() + name[1:], f"the service sees “{name}” on {most / len(entries):.0%} of them"
 
 
-def _word(members: NDArray[np.int64], library: _Library, names: Names, taken: set[str]) -> tuple[str, str] | None:
+def _word(vectors: NDArray[np.float32], library: _Library, names: Names, taken: set[str]) -> tuple[str, str] | None:
     """Return the word that fits a theme better than the library, if it stands out among all words."""
     import numpy as np
 
     # What is most of the library cannot stand out from it: the larger a theme, the less the rest counts.
-    share = len(members) / library.size
-    lift = names.vectors @ (library.vectors[members].mean(axis=0) - (1 - share) * library.middle)
+    share = len(vectors) / library.table.size
+    lift = names.vectors @ (vectors.mean(axis=0) - (1 - share) * library.middle)
     best = np.argsort(-lift)
     middle = float(np.median(lift))
     spread = max(1.4826 * float(np.median(np.abs(lift - middle))), 1e-6)
@@ -241,14 +247,13 @@ def _seen(labels: Sequence[Sequence[tuple[str, float]]]) -> str:
     return "looks like " + ", ".join(f"{name} ({share:.0%})" for name, share in best) if best else ""
 
 
-def _group(name: str, why: str, theme: tuple[NDArray[np.int64], float], library: _Library) -> Group:
-    members, cohesion = theme
-    middle = centre(library.vectors[members])
+def _group(name: str, why: str, theme: _Theme) -> Group:
+    middle = centre(theme.vectors)
     inside = []
-    for place in members:
-        score = round(float(library.vectors[place] @ middle), 4)
-        seen = _seen([library.labels[place]])
+    for owners, vector, labels in zip(*theme, strict=True):
+        score = round(float(vector @ middle), 4)
+        seen = _seen([labels])
         reason = f"likeness {score:.2f} to the album's middle" + (f"; {seen}" if seen else "")
-        inside += [Member(entry, reason, max(0.0, min(1.0, score))) for entry in library.owners[place]]
+        inside += [Member(entry, reason, max(0.0, min(1.0, score))) for entry in owners]
     inside.sort(key=lambda member: (-member.score, member.entry.path))
-    return Group(name, why, inside, round(cohesion, 4))
+    return Group(name, why, inside, round(float((theme.vectors @ middle).mean()), 4))

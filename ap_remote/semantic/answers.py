@@ -8,32 +8,30 @@ import hashlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
-import numpy as np
 
 from ap_remote.errors import ConfigError
 from ap_remote.model import NodeId, Status
 from ap_remote.remote.features import SupportsOffline
 from ap_remote.remote.many import stat_many
-from ap_remote.semantic.looks import BURST_COSINE, COSINE, Looks
+from ap_remote.semantic.candidates import SPARE
+from ap_remote.semantic.collapsing import Pictures
 from ap_remote.semantic.results import Answer, Hit
 from ap_remote.semantic.variety import varied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
     from ap_remote.model import Entry
     from ap_remote.remote.base import Remote
     from ap_remote.semantic.calibration import Cut, Marks
     from ap_remote.semantic.candidates import Candidate, Candidates, Question
+    from ap_remote.semantic.collapsing import Joined
     from ap_remote.semantic.store import EmbeddingStore
 
 POOL: Final = 4
 """Answers that variety chooses from, for each that is wanted."""
 DEEP: Final = 1000
 """Candidates among which an automatic cut looks for answers."""
-_SPARE: Final = 4
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
@@ -68,8 +66,6 @@ class _Group(NamedTuple):
     living: list[Entry]
     copies: list[str]
     burst: list[str]
-    members: list[tuple[Candidate, Entry]]
-    """All that it stands for, itself first."""
 
 
 def digest(*facts: object) -> str:
@@ -126,10 +122,14 @@ async def collect(
         if not queue or (gathered.is_full and not wanted.collapse):
             break
         # Each look at a photograph may cost; the whole part is needed only to know what else is the same picture.
-        part = queue if wanted.collapse else queue[: gathered.lacking + _SPARE]
+        part = queue if wanted.collapse else queue[: gathered.lacking + SPARE]
         queue = queue[len(part) :]
         near = gathered.near(part)
-        gathered.add(near, await _living(remote, near, candidates.question.found))
+        living = await _living(remote, near, candidates.question.found)
+        if wanted.collapse:  # reads vectors
+            await asyncio.to_thread(gathered.add, near, living)
+        else:
+            gathered.add(near, living)
         if gathered.is_past:
             queue = []
             break
@@ -143,8 +143,9 @@ class _Gathered:
         self._candidates = candidates
         self._wanted = wanted
         self._enough = wanted.limit * POOL if wanted.variety else wanted.limit
-        self._groups: list[_Group] = []
-        """All pictures, those of pages before as well."""
+        self._pictures = Pictures(candidates.take)
+        self._taken: list[_Group] = []
+        """All that were taken, those of pages before as well."""
         self._shown: list[_Group] = []
         self._known = set(candidates.question.own)
         self._best: Candidate | None = None
@@ -180,17 +181,25 @@ class _Gathered:
 
     def add(self, part: Sequence[Candidate], living: Sequence[list[Entry]]) -> None:
         """Take those of which a photograph lives."""
+        taken: list[_Group] = []
         for one, entries in zip(part, living, strict=True):
             if entries and one.record.md5 not in self._known:
                 self._known.add(one.record.md5)
                 self._best = self._best or one
                 if self._wanted.cut.keeps(one.score, one.marks, _confidence(one.marks, self._wanted.cut)):
-                    self._take(_Group(one, entries, [], [], [(one, entries[0])]))
+                    taken.append(_Group(one, entries, [], []))
+        self._taken += taken
+        same: Sequence[Joined | None] = [None] * len(taken)
+        if self._wanted.collapse:
+            same = self._pictures.add([(each.candidate, each.living[0]) for each in taken])
+        for group, joined in zip(taken, same, strict=True):
+            if joined is None:
+                self._show(group)
+            else:
+                lead = self._taken[joined.lead]
+                (lead.copies if joined.is_copy else lead.burst).extend(entry.path for entry in group.living)
 
-    def _take(self, group: _Group) -> None:
-        if self._wanted.collapse and _collapsed(group, self._groups, self._candidates):
-            return
-        self._groups.append(group)
+    def _show(self, group: _Group) -> None:
         after = self._wanted.after
         if after is not None and group.candidate.key <= (-after.score, after.row):
             return
@@ -223,41 +232,12 @@ async def _living(remote: Remote, part: Sequence[Candidate], found: dict[str, li
     ]
 
 
-def _collapsed(group: _Group, groups: list[_Group], candidates: Candidates) -> bool:
-    """Put a photograph to the answer that it is the same as, if there is one.
-
-    It must be near to the answer itself, and a copy or a neighbour of any that the answer stands for.
-    """
-    members = [(number, each) for number, one in enumerate(groups) for each in one.members]
-    if not members:
-        return False
-    vectors = candidates.serving.take([*(each.row for _, (each, _) in members), group.candidate.row])
-    cosines: NDArray[np.float32] = vectors[:-1] @ vectors[-1]
-    of = np.asarray([number for number, _ in members])
-    leads = cosines[np.searchsorted(of, of)]
-    chosen = np.flatnonzero((cosines >= BURST_COSINE) & (leads >= BURST_COSINE))
-    if not len(chosen):
-        return False
-    everyone = [*(members[each][1] for each in chosen), group.members[0]]
-    looks = Looks.of([entry for _, entry in everyone], [each.record.measures for each, _ in everyone])
-    left, right = np.arange(len(chosen)), np.full(len(chosen), len(chosen))
-    paths = [entry.path for entry in group.living]
-    for rule, threshold, name in ((looks.re_encoded, COSINE, "copies"), (looks.burst, BURST_COSINE, "burst")):
-        same = np.flatnonzero(rule(left, right) & (cosines[chosen] >= threshold))
-        if len(same):
-            best = groups[of[chosen[same[np.argmax(cosines[chosen][same])]]]]
-            getattr(best, name).extend(paths)
-            best.members.append(group.members[0])
-            return True
-    return False
-
-
 def _answer(
     candidates: Candidates, shown: list[_Group], wanted: Wanted, best: Candidate | None, *, more: bool
 ) -> Answer:
     notes = [wanted.cut.note]
     if wanted.variety:
-        vectors = candidates.serving.take([each.candidate.row for each in shown])
+        vectors = candidates.take([each.candidate.row for each in shown])
         order = varied([each.candidate.score for each in shown], vectors, count=wanted.limit, variety=wanted.variety)
         more, shown = False, [shown[each] for each in order]
     if not shown:
@@ -288,6 +268,7 @@ def _hit(group: _Group, question: Question, cut: Cut) -> Hit:
     return Hit(
         entry=living[0],
         score=one.score,
+        cosine=round(one.marks.cosine, 4),
         reason=_reason(group, question),
         labels=one.record.labels,
         duplicates=tuple(entry.path for entry in living[1:]),

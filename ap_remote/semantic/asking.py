@@ -11,7 +11,7 @@ import numpy as np
 from ap_remote.errors import EncoderError
 from ap_remote.model import NodeId
 from ap_remote.semantic import calibration, examples
-from ap_remote.semantic.candidates import Candidates, Part, rate
+from ap_remote.semantic.candidates import SPARE, Candidates, Part, rate
 from ap_remote.semantic.candidates import question as joined
 from ap_remote.semantic.question import show
 from ap_remote.semantic.vectors import mask
@@ -41,6 +41,8 @@ class Asked(NamedTuple):
     found: dict[str, list[Entry]] | None
     negatives: Negatives
     limit: int
+    is_whole: bool = True
+    """Whether all that is found first is looked up, rather than as much as mostly is enough for *limit* answers."""
 
 
 class Means(NamedTuple):
@@ -124,7 +126,8 @@ def begin(asked: Asked, means: Means, kept: Path) -> Begun:
         allowed = mask(np.asarray(rows, dtype=np.int64), serving.vectors.span)
     candidates = Candidates(serving, question, limit=asked.limit, allowed=allowed)
     calibrated = None if wish.examples else calibration.read(kept).get(show(wish.terms))
-    return Begun(candidates, candidates.more(means.store), calibrated)
+    most = None if asked.is_whole else asked.limit + SPARE
+    return Begun(candidates, candidates.more(means.store, most), calibrated)
 
 
 def marks(wish: Wish, nodes: Sequence[str], means: Means) -> dict[str, Marks]:
@@ -142,8 +145,8 @@ def marks(wish: Wish, nodes: Sequence[str], means: Means) -> dict[str, Marks]:
         negatives="score",
     )
     numbers = np.asarray([rows[node] for node in chosen], dtype=np.int64)
-    rated = rate(means.serving, question, numbers, means.serving.take(numbers) @ question.vector[0])
-    return {node: each for node, (_, _, each) in zip(chosen, rated, strict=True)}
+    rated = rate(question, numbers, means.serving.take(numbers))
+    return {node: each.marks for node, each in zip(chosen, rated, strict=True)}
 
 
 def _looked_at(picture: bytes | examples.Photograph, like: Path | bytes | NodeId, means: Means) -> NDArray[np.float32]:

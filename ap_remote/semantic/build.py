@@ -8,9 +8,10 @@ cluster (:mod:`ap_remote.semantic.distributed`). Vectors reach the disk every :d
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,7 @@ import numpy as np
 
 from ap_remote.model import Status
 from ap_remote.semantic import compaction, wishes
+from ap_remote.semantic.agenda import CHUNK
 from ap_remote.semantic.frames import need_video
 from ap_remote.semantic.pipeline import DECODERS, FETCHERS, Pipeline, Pools
 from ap_remote.semantic.planning import Plan, failure
@@ -27,10 +29,11 @@ from ap_remote.semantic.results import BuildReport, ItemFailure
 from ap_remote.semantic.stages import Crew, Stages, SupportsStages
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from numpy.typing import NDArray
 
+    from ap_remote.model import Entry
     from ap_remote.remote.base import Remote
     from ap_remote.semantic.distributed import Cluster, Workers
     from ap_remote.semantic.encoder import Encoder
@@ -102,7 +105,7 @@ class Build:
 
     async def _run(
         self,
-        work_on: Callable[[list[Item]], Awaitable[None]],
+        work_on: Callable[[Plan], Awaitable[None]],
         began: float,
         *,
         query: str,
@@ -111,27 +114,24 @@ class Build:
     ) -> BuildReport:
         if isinstance(self._progress, SupportsStages):
             self._progress.watch(self._stages)
-        plan = await self._list(query, retry=retry)
-        work = await asyncio.to_thread(plan.close, complete=not query)
-        self._failed += plan.failed
-        left = [] if limit is None else work[limit:]
-        work = work[: len(work) - len(left)]
-        later = sum(len(each.entries) for each in left)
-        self._total = plan.total - later
-        self._advance(self._total - len(work))
-        if work:
-            await work_on(work)
-            self._stages.end()
-        removed = await asyncio.to_thread(self._finish, complete=not query and not left)
+        async with self._listed(query, retry=retry) as plan:
+            await asyncio.to_thread(plan.settle, complete=not query, limit=limit)
+            self._failed += plan.failed
+            self._total = plan.total - plan.later
+            self._advance(self._total - plan.count)
+            if plan.count:
+                await work_on(plan)
+                self._stages.end()
+        removed = await asyncio.to_thread(self._finish, complete=not query and not plan.later)
         limiting = self._stages.limit()
         return BuildReport(
             total=self._total,
             encoded=self._encoded,
             reused=self._total - self._encoded - len(self._failed),
-            left=later,
+            left=plan.later,
             failed=tuple(sorted(self._failed, key=lambda each: each.path)),
             seconds=perf_counter() - began,
-            images_per_second=self._encoded / self._stages.wall if work else 0.0,
+            images_per_second=self._encoded / self._stages.wall if plan.count else 0.0,
             device=self._device,
             encoder=self._encoder.spec,
             fingerprint=self._encoder.fingerprint,
@@ -142,43 +142,69 @@ class Build:
             compacted=removed,
         )
 
-    async def _list(self, query: str, *, retry: bool) -> Plan:
-        """Return the plan with the whole listing in it."""
+    @asynccontextmanager
+    async def _listed(self, query: str, *, retry: bool) -> AsyncIterator[Plan]:
+        """Open the plan, with the whole listing in it."""
         plan: Plan | None = None
-        with self._stages.timed("list", 0):
-            async for entry in self._remote.search(query):
-                if plan is None:  # the first answer shows that the query is one; nothing is written before
+        try:
+            with self._stages.timed("list", 0):
+                chunk: list[Entry] = []
+                async for entry in self._remote.search(query):
+                    if plan is None:  # the first answer shows that the query is one; nothing is written before
+                        plan = await asyncio.to_thread(self._plan, retry=retry)
+                    if (entry.is_photo or entry.is_video) and entry.status is Status.AVAILABLE:
+                        chunk.append(entry)
+                    if len(chunk) == CHUNK:
+                        await asyncio.to_thread(plan.take, chunk)
+                        chunk = []
+                if plan is None:
                     plan = await asyncio.to_thread(self._plan, retry=retry)
-                if (entry.is_photo or entry.is_video) and entry.status is Status.AVAILABLE:
-                    plan.take(entry)
-            if plan is None:
-                plan = await asyncio.to_thread(self._plan, retry=retry)
-        self._stages.add("list", 0.0, plan.total)
-        return plan
+                await asyncio.to_thread(plan.take, chunk)
+            self._stages.add("list", 0.0, plan.total)
+            yield plan
+        finally:
+            if plan is not None:
+                with anyio.CancelScope(shield=True):
+                    await asyncio.to_thread(plan.close)
 
     def _plan(self, *, retry: bool) -> Plan:
         return Plan(self._store, self._encoder, frames=self._wishes.frames, retry=retry, now=self._now())
 
-    async def _here(self, work: list[Item]) -> None:
+    async def _here(self, plan: Plan) -> None:
         """Run the stages in this process."""
         with self._stages.timed("load"):
             await asyncio.to_thread(self._encoder.load)
         self._stages.begin()
         pools = Pools()
-        pipeline = Pipeline(self._remote, self._encoder, self._stages, frames=self._wishes.frames, pools=pools)
         try:
-            await pipeline.run(work, self)
+            pipeline = Pipeline(
+                self._remote,
+                self._encoder,
+                self._stages,
+                frames=self._wishes.frames,
+                pools=pools,
+                elsewhere=await asyncio.to_thread(plan.elsewhere),
+            )
+            await pipeline.run(plan.pieces(), self)
         finally:
             # Whoever stops the build may do so at every await; what was encoded is kept all the same.
             with anyio.CancelScope(shield=True):
                 await asyncio.to_thread(pools.close)
                 await self._flush()
 
-    async def _there(self, crew: Workers, work: list[Item]) -> None:
+    async def _there(self, crew: Workers, plan: Plan) -> None:
         """Have the stages run by a cluster's workers, and commit what they made in the order of the plan."""
         from ap_remote.semantic import partitions
 
-        pieces = partitions.cut(work, build=crew.build, places=crew.places, now=self._now(), size=crew.size)
+        pieces = partitions.cut(
+            chain.from_iterable(plan.pieces()),
+            count=plan.count,
+            build=crew.build,
+            places=crew.places,
+            now=self._now(),
+            size=crew.size,
+            elsewhere=await asyncio.to_thread(plan.elsewhere),
+        )
         with self._stages.timed("load"):
             await crew.load()
         self._stages.begin()

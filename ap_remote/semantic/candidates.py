@@ -4,6 +4,7 @@ A score is ``s = wanted - sum of weight * max(0, unwanted - floor)``; *floor* is
 the unwanted by chance, the mean and one standard deviation. Subtracting vectors instead leaves the part of the space in
 which pictures lie, so it is offered and not the rule. As a score is never above its first term, the order is that of
 scoring every row: a candidate is given out when its score is above the first term of all that were not looked at.
+Where that would mean asking an index for very many rows, the rest is scored row by row instead.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from ap_remote.errors import ConfigError, EncoderError
 from ap_remote.semantic.calibration import Marks
+from ap_remote.semantic.vectors import BLOCK, members
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,12 +30,18 @@ if TYPE_CHECKING:
 Negatives = Literal["score", "subtract"]
 
 DEEPEST: Final = 16_384
-"""Rows looked at before what is unwanted no longer reorders across all of them, but only within each further part."""
+"""Rows that an index is asked for at most where something is unwanted; beyond them every row is scored."""
+PART: Final = 4096
+"""Candidates that are given out at once where every row was scored."""
 DIGITS: Final = 6
 """Decimals of a score; two builds of an index may differ beyond them, and a cursor must not."""
 _OVERFETCH: Final = 2
+SPARE: Final = 4
+"""So many candidates more than answers are mostly enough: few photographs went since the build."""
 _SPARE: Final = 8
 _GROWTH: Final = 4
+_SLACK: Final = 1e-5
+"""More than an index's cosines, in single precision, may differ from those in double precision."""
 
 
 class Unwanted(NamedTuple):
@@ -66,6 +74,11 @@ class Question(NamedTuple):
     own: frozenset[str]
     """The md5 of the photographs that are searched by, which are no answer."""
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether a row's cosine is all that counts."""
+        return not self.unwanted and self.words is None
+
 
 class Candidate(NamedTuple):
     """A row that may be an answer."""
@@ -81,6 +94,14 @@ class Candidate(NamedTuple):
     def key(self) -> tuple[float, int]:
         """What candidates are ordered by."""
         return -self.score, self.row
+
+
+class Rated(NamedTuple):
+    """A row, before anyone asked whose it is."""
+
+    row: int
+    score: float
+    marks: Marks
 
 
 class Part(NamedTuple):
@@ -134,24 +155,48 @@ def question(
 
 
 def rate(
-    serving: Serving, question: Question, rows: NDArray[np.int64], cosines: NDArray[np.float32]
-) -> list[tuple[int, float, Marks]]:
-    """Return row, score and marks of rows with these cosines, in their order."""
-    z = (cosines - question.mean) / max(question.deviation, 1e-6)
-    scores = cosines.astype(np.float64)
+    question: Question,
+    rows: NDArray[np.int64],
+    vectors: NDArray[np.float32] | None,
+    found: NDArray[np.float32] | None = None,
+) -> list[Rated]:
+    """Return rows with their scores and marks, in their order.
+
+    Args:
+        question: what is searched for.
+        rows: their numbers.
+        vectors: theirs, ``[n, dim]``; ``None`` where *found* is all that a question needs (:attr:`Question.is_bare`).
+        found: their cosines, where an index told them.
+    """
+    if found is not None and not question.unwanted:
+        cosines = found.astype(np.float64)
+        scores = cosines.round(DIGITS)
+    else:
+        assert vectors is not None  # noqa: S101 - what the contract says
+        cosines, scores = _scored(question, vectors)
     margins: list[float | None] = [None] * len(rows)
-    if len(rows) and (question.unwanted or question.words is not None):
-        vectors = serving.take(rows)
-        for each in question.unwanted:
-            scores -= each.weight * np.maximum(0, vectors @ each.vector - each.floor)
-        if question.words is not None:
-            margins = (vectors @ question.words - (vectors @ question.background.T).max(axis=1)).tolist()
+    if vectors is not None and question.words is not None:
+        margins = (vectors @ question.words - (vectors @ question.background.T).max(axis=1)).tolist()
+    z = (cosines - question.mean) / max(question.deviation, 1e-6)
     return [
-        (row, score, Marks(cosine, above, margin))
+        Rated(row, score, Marks(cosine, above, margin))
         for row, score, cosine, above, margin in zip(
-            rows.tolist(), scores.round(DIGITS).tolist(), cosines.tolist(), z.tolist(), margins, strict=True
+            rows.tolist(), scores.tolist(), cosines.tolist(), z.tolist(), margins, strict=True
         )
     ]
+
+
+def _scored(question: Question, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the cosines and the scores of *vectors* ``[n, dim]``.
+
+    In double precision, so that a row's score does not depend on which others it is scored with: a cursor names it.
+    """
+    wide = vectors.astype(np.float64)
+    cosines: NDArray[np.float64] = wide @ question.vector[0]
+    scores = cosines.copy()
+    for each in question.unwanted:
+        scores -= each.weight * np.maximum(0, wide @ each.vector - each.floor)
+    return cosines, scores.round(DIGITS)
 
 
 class Candidates:
@@ -166,35 +211,101 @@ class Candidates:
         self._allowed = allowed
         self._k = min(limit * _OVERFETCH + _SPARE, serving.vectors.size)
         self._seen = 0
-        self._held: list[tuple[int, float, Marks]] = []
-        self.is_over = False
-        """Whether there is nothing more."""
+        self._held: list[Rated] = []
+        """Found, and maybe worse than what was not looked at."""
+        self._given: list[int] = []
+        """The rows that were given out, where every other may yet be scored."""
+        self._rest: NDArray[np.int64] | None = None
+        """All other rows in the order of their scores, once every row was scored."""
+        self._waiting: list[Rated] = []
+        """Found, best first, and not given out as fewer were asked for."""
+        self._is_searched = False
+        self._latest: tuple[dict[int, int], NDArray[np.float32]] = {}, np.empty((0, 0), dtype=np.float32)
+        """Vectors of the rows that were rated last, and where each row's is."""
 
-    def more(self, store: EmbeddingStore) -> list[Candidate]:
-        """Return the next ones; empty only where there are none any more."""
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing more."""
+        return self._is_searched and not self._waiting
+
+    def take(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        """Return the vectors ``[n, dim]`` of candidates; those of the latest ones were read already.
+
+        Raises:
+            CorruptStoreError: a shard is missing or damaged.
+            StoreError: another process changed the index at this moment.
+        """
+        places, vectors = self._latest
+        if not all(row in places for row in rows):
+            return self.serving.take(rows)
+        chosen: NDArray[np.float32] = vectors[[places[row] for row in rows]]
+        return chosen
+
+    def more(self, store: EmbeddingStore, most: int | None = None) -> list[Candidate]:
+        """Return the next ones, at most so many; empty only where there are none any more."""
         while not self.is_over:
-            ready = self._ready()
-            owners = store.catalog.owners_of(self.serving.generation.fingerprint, [row for row, _, _ in ready])
-            given = [Candidate(row, score, marks, *owners[row]) for row, score, marks in ready if row in owners]
+            if not self._waiting:
+                self._waiting = self._found()
+            count = len(self._waiting) if most is None else most
+            part, self._waiting = self._waiting[:count], self._waiting[count:]
+            owners = store.catalog.owners_of(self.serving.generation.fingerprint, [each.row for each in part])
+            given = [Candidate(*each, *owners[each.row]) for each in part if each.row in owners]
             if given:
                 return given
         return []
 
-    def _ready(self) -> list[tuple[int, float, Marks]]:
+    def _found(self) -> list[Rated]:
+        """Return the next rows, best first; there may be none yet."""
+        if self._rest is None and self.question.unwanted and self._k > DEEPEST:
+            self._rest = self._scored_rest()
+        return self._near() if self._rest is None else self._next(self._rest)
+
+    def _rated(self, rows: NDArray[np.int64], found: NDArray[np.float32] | None = None) -> list[Rated]:
+        rated: list[Rated] = []
+        for start in range(0, len(rows), BLOCK):
+            part = rows[start : start + BLOCK]
+            cosines = None if found is None else found[start : start + BLOCK]
+            vectors = None
+            if cosines is None or not self.question.is_bare:
+                vectors = self.serving.take(part)
+                self._latest = {row: place for place, row in enumerate(part.tolist())}, vectors
+            rated += rate(self.question, part, vectors, cosines)
+        return rated
+
+    def _near(self) -> list[Rated]:
         size = self.serving.vectors.size
         found = self.serving.vectors.search(self.question.vector, self._k, allowed=self._allowed)
         rows, cosines = found.rows[0][self._seen :], found.scores[0][self._seen :]
         real = (rows >= 0) & np.isfinite(cosines)
-        self.is_over = self._k >= size or not bool((rows >= 0).all())
-        self._held += rate(self.serving, self.question, rows[real], cosines[real])
-        self._held.sort(key=lambda each: (-each[1], each[0]))
-        bound = -np.inf if self.is_over or not real.any() else round(float(cosines[real][-1]), DIGITS)
-        if self.question.unwanted and self._k >= DEEPEST:
-            bound = -np.inf
+        self._is_searched = self._k >= size or not bool((rows >= 0).all())
+        self._held += self._rated(rows[real], cosines[real])
+        self._held.sort(key=lambda each: (-each.score, each.row))
+        bound = -np.inf if self._is_searched or not real.any() else round(float(cosines[real][-1]), DIGITS)
+        if self.question.unwanted:
+            bound += _SLACK
         self._seen, self._k = self._k, min(self._k * _GROWTH, size)
-        ready = [each for each in self._held if each[1] > bound]
+        ready = [each for each in self._held if each.score > bound]
         self._held = self._held[len(ready) :]
+        if self.question.unwanted:
+            self._given += [each.row for each in ready]
         return ready
+
+    def _scored_rest(self) -> NDArray[np.int64]:
+        """Return the rows that were not given out, best first, after scoring each."""
+        rows = self.serving.rows[~np.isin(self.serving.rows, self._given)]
+        if self._allowed is not None:
+            rows = rows[members(rows, self._allowed)]
+        scores = [
+            _scored(self.question, self.serving.take(rows[start : start + BLOCK]))[1]
+            for start in range(0, len(rows), BLOCK)
+        ]
+        order = np.lexsort((rows, -np.concatenate(scores))) if scores else rows
+        return rows[order]
+
+    def _next(self, rest: NDArray[np.int64]) -> list[Rated]:
+        part, self._rest = rest[:PART], rest[PART:]
+        self._is_searched = not len(self._rest)
+        return self._rated(part)
 
 
 def _joined(parts: Sequence[Part], dim: int) -> NDArray[np.float32] | None:

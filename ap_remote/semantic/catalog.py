@@ -126,13 +126,10 @@ class Catalog(Rows):
                 "SELECT md5, path, reason, status, tries, again FROM failures WHERE fingerprint = ? ORDER BY path",
                 (fingerprint,),
             ).fetchall()
-        return {
-            md5: ItemFailure(
-                path=path,
-                reason=reason,
-                status=status,
-                tries=tries,
-                again=datetime.fromisoformat(again) if again else None,
-            )
-            for md5, path, reason, status, tries, again in rows
-        }
+        return {md5: failure_of(*facts) for md5, *facts in rows}
+
+
+def failure_of(path: str, reason: str, status: str, tries: int, again: str | None) -> ItemFailure:
+    """Return what those columns say of a failure."""
+    when = datetime.fromisoformat(again) if again else None
+    return ItemFailure(path=path, reason=reason, status=status, tries=tries, again=when)

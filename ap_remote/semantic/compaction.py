@@ -15,9 +15,10 @@ from ap_remote.errors import ConfigError
 from ap_remote.semantic import shards
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ap_remote.semantic.catalog import Generation
+    from ap_remote.semantic.rows import Extent
     from ap_remote.semantic.store import EmbeddingStore
 
 DEAD_SHARE: Final = 0.1
@@ -40,7 +41,7 @@ class Compacted(msgspec.Struct, frozen=True, kw_only=True):
 def dead_share(store: EmbeddingStore, generation: Generation) -> float:
     """Return which share of a generation's rows is dead, 0 to 1."""
     rows = store.watermark(generation.fingerprint).rows
-    return 1 - len(store.catalog.living_rows(generation.fingerprint)) / rows if rows else 0.0
+    return 1 - store.catalog.living(generation.fingerprint) / rows if rows else 0.0
 
 
 def compact(store: EmbeddingStore, generation: Generation) -> Compacted:
@@ -58,50 +59,52 @@ def compact(store: EmbeddingStore, generation: Generation) -> Compacted:
     depot = store.depot(fingerprint)
     before = store.size(fingerprint)
     removed = kept = 0
-    for names, rows, dead in _groups(store, generation):
-        removed += dead
+    for group in _groups(store.catalog.extents(fingerprint)):
+        removed += sum(each.rows - each.living for each in group)
+        new = store.free_name(fingerprint)
+        rows = _rewrite(store, generation, group, new)
         kept += len(rows)
-        if rows:
-            # All of it is in memory until the new shard is whole: at most SHARD_ROWS rows.
-            places = [store.catalog.place(fingerprint, row) for row in rows]
-            tables = {name: shards.read(depot, name, dim=generation.dim) for name in names}
-            vectors = np.stack([tables[name][position] for name, position in places])
-            records = store.catalog.contents_of(fingerprint, rows)
-            new = store.free_name(fingerprint)
-            shards.write(depot, new, vectors, [records[row] for row in rows])
-            store.catalog.move_rows(fingerprint, names, new, rows)
-        else:
-            for name in names:
-                store.catalog.drop_shard(fingerprint, name)
-        for name in names:
-            shards.sweep(depot, name)
-            store.catalog.forget_retired(fingerprint, name)
+        store.catalog.move_rows(fingerprint, group, new, rows)
+        for each in group:
+            shards.sweep(depot, each.name)
+            store.catalog.forget_retired(fingerprint, each.name)
     return Compacted(removed=removed, kept=kept, bytes=max(0, before - store.size(fingerprint)))
 
 
-def _groups(store: EmbeddingStore, generation: Generation) -> Iterator[tuple[list[str], list[int], int]]:
-    """Yield shards that are written anew together: their names, their living rows, how many are dead."""
-    fingerprint = generation.fingerprint
-    living = set(store.catalog.living_rows(fingerprint))
-    by_shard: dict[int, list[int]] = {}
-    for row, shard, _ in store.catalog.places(fingerprint).tolist():
-        by_shard.setdefault(shard, []).append(row)
-    names: list[str] = []
-    rows: list[int] = []
-    dead = 0
-    for name, number in store.catalog.shards(fingerprint).items():
-        inside = by_shard.get(number, [])
-        alive = [row for row in inside if row in living]
-        if len(alive) == len(inside):
+def _groups(extents: Iterable[Extent]) -> Iterator[list[Extent]]:
+    """Yield shards with dead rows that are written anew together."""
+    group: list[Extent] = []
+    living = 0
+    for each in extents:
+        if each.living == each.rows:
             continue
-        if names and len(rows) + len(alive) > SHARD_ROWS:
-            yield names, rows, dead
-            names, rows, dead = [], [], 0
-        names.append(name)
-        rows += alive
-        dead += len(inside) - len(alive)
-    if names:
-        yield names, rows, dead
+        if group and living + each.living > SHARD_ROWS:
+            yield group
+            group, living = [], 0
+        group.append(each)
+        living += each.living
+    if group:
+        yield group
+
+
+def _rewrite(store: EmbeddingStore, generation: Generation, group: Sequence[Extent], new: str) -> list[int]:
+    """Write what lives in some shards to a new one, if anything does, and return its rows in their order there.
+
+    All of it is in memory until the new shard is whole: at most :data:`SHARD_ROWS` rows, and one of the old shards.
+    """
+    fingerprint, depot = generation.fingerprint, store.depot(generation.fingerprint)
+    vectors = np.empty((sum(each.living for each in group), generation.dim), dtype=np.float16)
+    rows: list[int] = []
+    for each in group:
+        if each.living:
+            places = store.catalog.living_places(fingerprint, each)
+            table = shards.read(depot, each.name, dim=generation.dim)
+            vectors[len(rows) : len(rows) + len(places)] = table[places[:, 1]]
+            rows += places[:, 0].tolist()
+    if rows:
+        records = store.catalog.contents_of(fingerprint, rows)
+        shards.write(depot, new, vectors, [records[row] for row in rows])
+    return rows
 
 
 def remove_generation(store: EmbeddingStore, fingerprint: str) -> int:
@@ -116,11 +119,11 @@ def remove_generation(store: EmbeddingStore, fingerprint: str) -> int:
     if known[fingerprint].active:
         raise ConfigError(f"searches use the vectors {fingerprint}; another encoder's must serve before these can go")
     size = store.size(fingerprint)
-    # The catalogue forgets first: vectors that nobody knows of are taken in again when they are asked for.
-    store.catalog.remove_generation(fingerprint)
+    # The catalogue forgets last: what is broken off is still told of, so it is gone on with, or a build makes it good.
     depot = store.depot(fingerprint)
     for name in depot.sizes():
         depot.remove(name)
     for file in store.index_folder(fingerprint).glob("*"):
         file.unlink(missing_ok=True)
+    store.catalog.remove_generation(fingerprint)
     return size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import contextmanager
 from threading import RLock
@@ -78,14 +79,20 @@ class Database:
             try:
                 yield self._db
             except sqlite3.OperationalError as exc:
-                if exc.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                    message = f"another process writes to {self._file}"
-                    raise BusyStoreError(message) from exc
-                message = f"cannot use {self._file}: {exc}"
-                raise StoreError(message) from exc
+                raise self._told(exc) from exc
             except sqlite3.DatabaseError as exc:
                 message = f"{self._file} is damaged ({exc}); `ap index build` makes it again from the shards"
                 raise CorruptStoreError(message) from exc
+
+    def _told(self, exc: sqlite3.OperationalError) -> StoreError:
+        folder, code = self._file.parent, exc.sqlite_errorcode & 0xFF
+        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            return BusyStoreError(f"another process writes to {self._file}")
+        # Beside a catalogue lies what its readers share; where that is missing and cannot be made, it cannot be opened.
+        if code == sqlite3.SQLITE_READONLY or (code == sqlite3.SQLITE_CANTOPEN and not os.access(folder, os.W_OK)):
+            message = f"cannot write to {folder}, and an index is not even read without: let this user write there"
+            return StoreError(f"{message}, or use a copy of it (AP_HOME)")
+        return StoreError(f"cannot use {self._file}: {exc}")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -66,6 +66,13 @@ class Depot(Protocol):
         """
         ...
 
+    def mapped(self, name: str) -> np.memmap[Any, Any] | None:
+        """Return the table of an ``.npy`` file if it can be mapped, ``None`` where only all of it can be read.
+
+        Raises as :meth:`array`.
+        """
+        ...
+
     def write(self, name: str, body: bytes) -> None:
         """Write a file; it is there whole or not at all.
 
@@ -117,7 +124,11 @@ class LocalDepot:
 
     def array(self, name: str) -> NDArray[Any]:
         """Map a table into memory."""
-        mapped: NDArray[Any] = np.load(self._folder / name, mmap_mode="r", allow_pickle=False)
+        return self.mapped(name)
+
+    def mapped(self, name: str) -> np.memmap[Any, Any]:
+        """Map a table into memory."""
+        mapped: np.memmap[Any, Any] = np.load(self._folder / name, mmap_mode="r", allow_pickle=False)
         return mapped
 
     def write(self, name: str, body: bytes) -> None:
@@ -187,6 +198,10 @@ class FsspecDepot:
         """Read a table."""
         loaded: NDArray[Any] = np.load(io.BytesIO(self.read(name)), allow_pickle=False)
         return loaded
+
+    def mapped(self, name: str) -> None:
+        """Map nothing."""
+        del name
 
     def write(self, name: str, body: bytes) -> None:
         """Write a file under a temporary name and move it into place."""

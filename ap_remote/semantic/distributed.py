@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from concurrent.futures import CancelledError
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import uuid4
@@ -26,7 +26,7 @@ from ap_remote.semantic.partitions_worker import Order
 from ap_remote.semantic.registry import load_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
     from pathlib import Path
 
     from ap_remote.remote.base import Remote
@@ -91,8 +91,10 @@ class Workers:
 
         Raises:
             ConfigError: one cannot; the sentence says which and why.
+            UnavailableError: the scheduler went away.
         """
-        versions = await self._client.get_versions(packages=_NEEDED)
+        with _reached(self._cluster):
+            versions = await self._client.get_versions(packages=_NEEDED)
         own = versions["client"]["packages"][PACKAGE]
         for address in set(self._addresses) & versions["workers"].keys():
             packages = versions["workers"][address]["packages"]
@@ -116,8 +118,10 @@ class Workers:
 
         Raises:
             ConfigError: one answers with an error.
+            UnavailableError: the scheduler went away.
         """
-        told = await self._client.run(function, self._order, workers=self._addresses, on_error="return")
+        with _reached(self._cluster):
+            told = await self._client.run(function, self._order, workers=self._addresses, on_error="return")
         for address, answer in told.items():
             if isinstance(answer, RemoteError):
                 raise ConfigError(f"the dask worker {address} cannot take part: {answer}") from answer
@@ -125,8 +129,8 @@ class Workers:
                 raise answer
         return [answer for answer in told.values() if not isinstance(answer, OSError)]  # the others left just now
 
-    async def run(self, partitions: Sequence[Partition]) -> AsyncGenerator[tuple[Partition, Outcome]]:
-        """Have partitions done, and yield what became of them, in their order.
+    async def run(self, partitions: Iterator[Partition]) -> AsyncGenerator[tuple[Partition, Outcome]]:
+        """Have partitions done, which are made in a thread when they are needed, and yield what became of them in turn.
 
         Raises:
             UnavailableError: the scheduler went away, or workers died of a partition again and again.
@@ -134,11 +138,14 @@ class Workers:
         """
         from distributed import KilledWorker
 
-        todo, waiting = deque(partitions), deque(partitions)
+        waiting: deque[Partition] = deque()
         died: KilledWorker | None = None
-        while waiting:
-            while todo and len(self._futures) < _AHEAD * self.places:
-                self._futures.append(self._submit(todo.popleft()))
+        while True:
+            while len(waiting) < _AHEAD * self.places and (piece := await asyncio.to_thread(next, partitions, None)):
+                waiting.append(piece)
+                self._futures.append(self._submit(piece))
+            if not waiting:
+                break
             try:
                 outcome = await self._futures[0].result()
             except KilledWorker as exc:
@@ -192,7 +199,7 @@ async def workers(
 
     Raises:
         MissingExtraError: dask is not installed.
-        UnavailableError: no scheduler answers, or it has no workers.
+        UnavailableError: no scheduler answers, it went away, or it has no workers.
         ConfigError: the address is none, or a worker cannot take part.
     """
     load = cluster.encoder or partial(
@@ -201,7 +208,8 @@ async def workers(
     order = Order(uuid4().hex, cluster.remote, load, encoder.fingerprint, place, frames)
     client = await _client(cluster)
     try:
-        found = (await client.scheduler.identity())["workers"]
+        with _reached(cluster):
+            found = (await client.scheduler.identity())["workers"]
         if not found:
             raise UnavailableError(f"{_scheduler(cluster)} has no workers: start `dask worker {cluster.address}`")
         opened = Workers(client, cluster, order, found)
@@ -234,18 +242,30 @@ async def _client(cluster: Cluster) -> Any:
             cluster.address, asynchronous=True, set_as_default=False, timeout=PATIENCE
         )
         await client
-    except (OSError, ValueError) as exc:
+    except (OSError, MemoryError, ValueError, TypeError) as exc:  # TypeError: TLS that nobody has set up
         if client is not None:
             await client.close()
         if isinstance(exc, OSError):
             message = f"{_scheduler(cluster)} does not answer: start one with `dask scheduler`, or look at the address"
             raise UnavailableError(message) from exc
+        if isinstance(exc, MemoryError):  # what another kind of server says is taken for the length of a message
+            raise ConfigError(f"what answers at {cluster.address} is no dask scheduler: look at the address") from exc
         raise ConfigError(f"{cluster.address!r} is no address of a dask scheduler: {exc}") from exc
     return client
 
 
 def _scheduler(cluster: Cluster) -> str:
     return f"dask's scheduler at {cluster.address}"
+
+
+@contextmanager
+def _reached(cluster: Cluster) -> Iterator[None]:
+    """Tell in one sentence that the connection broke while the block waited for the scheduler."""
+    try:
+        yield
+    except OSError as exc:
+        message = f"{_scheduler(cluster)} went away: see that it runs and can be reached from here, then build again"
+        raise UnavailableError(message) from exc
 
 
 def _encoder(spec: str, *, cache: Path, device: str | None, compiled: bool) -> Encoder:

@@ -212,7 +212,7 @@ class SemanticIndex:
         found = await answers.by_md5(remote, query) if query else None
         wide = limit * answers.POOL if variety else limit
         candidates, first, kept = await asyncio.to_thread(
-            self._opened.begin, asking.Asked(wish, pictures, query, found, negatives, wide)
+            self._opened.begin, asking.Asked(wish, pictures, query, found, negatives, wide, is_whole=collapse)
         )
         cut = Cut(
             lowest=min_score if isinstance(min_score, (int, float)) else None,

@@ -54,16 +54,28 @@ class Looks(NamedTuple):
     """Not a number where nothing was measured."""
 
     @classmethod
-    def of(cls, entries: Sequence[Entry], measures: Sequence[Measures | None]) -> Looks:
-        """Return the facts of entries, in their order."""
-        cameras: dict[tuple[object, ...], int] = {}
+    def of(
+        cls,
+        entries: Sequence[Entry],
+        measures: Sequence[Measures | None],
+        cameras: dict[tuple[object, ...], int] | None = None,
+    ) -> Looks:
+        """Return the facts of entries, in their order; *cameras* numbers the cameras, and gets those it lacks."""
+        numbers = {} if cameras is None else cameras
         return cls(
             frames=Frames.of(entries),
-            cameras=np.asarray([cameras.setdefault(_camera(each), len(cameras)) for each in entries], dtype=np.int64),
+            cameras=np.asarray([numbers.setdefault(_camera(each), len(numbers)) for each in entries], dtype=np.int64),
             named=np.asarray([_is_named(each) for each in entries], dtype=np.bool_),
             phash=np.asarray([each.phash if each else 0 for each in measures], dtype=np.uint64),
             dhash=np.asarray([each.dhash if each else 0 for each in measures], dtype=np.uint64),
             sharpness=np.asarray([each.sharpness if each else np.nan for each in measures], dtype=np.float64),
+        )
+
+    def followed_by(self, more: Looks) -> Looks:
+        """Return these rows and *more*, whose cameras have the same numbers."""
+        return Looks(
+            Frames(*(np.concatenate(pair) for pair in zip(self.frames, more.frames, strict=True))),
+            *(np.concatenate(pair) for pair in zip(self[1:], more[1:], strict=True)),
         )
 
     def comparable(self) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from ap_remote.errors import StoreError
 from ap_remote.semantic import question
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -27,18 +27,58 @@ if TYPE_CHECKING:
     from ap_remote.semantic.results import Label
     from ap_remote.semantic.serving import Serving
     from ap_remote.semantic.store import EmbeddingStore
+    from ap_remote.semantic.vectors import Stored
+
+
+def _unlabelled(places: NDArray[np.int64]) -> list[tuple[Label, ...]]:
+    return [()] * len(places)
 
 
 class VectorTable(NamedTuple):
-    """Every photograph with its vector, as :mod:`ap_remote.organise` needs them."""
+    """Every photograph with its vector, as :mod:`ap_remote.organise` needs them.
+
+    A vector's place is its number among all of them. Vectors and labels are read when they are asked for: those of
+    100,000 photographs take some hundred MB.
+    """
 
     ids: tuple[str, ...]
     """Node ids; several may share a vector."""
     rows: NDArray[np.intp]
-    """For each id the row of *vectors*."""
-    vectors: NDArray[np.float32]
-    labels: tuple[tuple[Label, ...], ...]
-    """For each row of *vectors* what the classifier saw."""
+    """For each id the place of its vector."""
+    vectors: Stored
+    labels: Callable[[NDArray[np.int64]], list[tuple[Label, ...]]] = _unlabelled
+    """Returns for places what the classifier saw."""
+
+    @property
+    def size(self) -> int:
+        """How many vectors there are."""
+        return len(self.vectors.rows)
+
+    def take(self, places: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the vectors ``[len(places), dim]`` at these places.
+
+        Raises:
+            CorruptStoreError: they are missing or damaged.
+        """
+        import numpy as np
+
+        return self.vectors.take(np.asarray(places, dtype=np.int64)).astype(np.float32, copy=False)
+
+    def blocks(self, length: int) -> Iterator[NDArray[np.float32]]:
+        """Yield all vectors in their order, *length* at a time. Raises as :meth:`take`."""
+        import numpy as np
+
+        for start in range(0, self.size, length):
+            yield self.take(np.arange(start, min(start + length, self.size)))
+
+    def total(self) -> NDArray[np.float64]:
+        """Return the sum of all vectors, of which there is one at least. Raises as :meth:`take`."""
+        import numpy as np
+
+        from ap_remote.semantic.vectors import BLOCK
+
+        total: NDArray[np.float64] = np.sum([each.sum(axis=0, dtype=np.float64) for each in self.blocks(BLOCK)], axis=0)
+        return total
 
 
 class Opened:
@@ -162,12 +202,13 @@ class Opened:
 
         store = self.store()
         generation = self.generation(store)
-        rows, vectors = store.vectors(generation)
+        stored = store.stored(generation)
         nodes = store.catalog.nodes(generation.fingerprint)
-        records = store.catalog.contents_of(generation.fingerprint, (int(row) for row in rows))
-        return VectorTable(
-            ids=tuple(node for node, _ in nodes),
-            rows=np.searchsorted(rows, np.asarray([row for _, row in nodes], dtype=np.int64)),
-            vectors=vectors.astype(np.float32),
-            labels=tuple(records[int(row)].labels for row in rows),
-        )
+
+        def labels(places: NDArray[np.int64]) -> list[tuple[Label, ...]]:
+            rows = stored.rows[places].tolist()
+            found = self.store().catalog.labels_of(generation.fingerprint, rows)
+            return [found.get(row, ()) for row in rows]
+
+        rows = np.asarray([row for _, row in nodes], dtype=np.int64)
+        return VectorTable(tuple(node for node, _ in nodes), np.searchsorted(stored.rows, rows), stored, labels)

@@ -9,6 +9,7 @@ change. No scheduler is known here; :mod:`ap_remote.semantic.distributed` speaks
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import anyio
@@ -22,11 +23,12 @@ from ap_remote.semantic.planning import failure
 from ap_remote.semantic.stages import Crew, Stages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from numpy.typing import NDArray
 
+    from ap_remote.model import Entry
     from ap_remote.remote.base import Remote
     from ap_remote.semantic.depot import Depot
     from ap_remote.semantic.encoder import Encoder
@@ -51,6 +53,8 @@ class Partition(NamedTuple):
     items: tuple[Item, ...]
     now: datetime
     """By which failures say when to try again."""
+    elsewhere: tuple[Entry, ...] = ()
+    """Photographs of other partitions; see :class:`~ap_remote.semantic.pipeline.Pipeline`."""
 
     def __repr__(self) -> str:
         """Return its name and size."""
@@ -68,20 +72,31 @@ class Outcome(NamedTuple):
     """What ends the build; then there is no shard of that name."""
 
 
-def cut(work: Sequence[Item], *, build: str, places: int, now: datetime, size: int | None = None) -> list[Partition]:
-    """Cut the work of a build into partitions, in its order.
+def cut(
+    work: Iterator[Item],
+    *,
+    count: int,
+    build: str,
+    places: int,
+    now: datetime,
+    size: int | None = None,
+    elsewhere: tuple[Entry, ...] = (),
+) -> Iterator[Partition]:
+    """Cut the work of a build into partitions, in its order, each when it is asked for.
 
     Args:
         work: what is to be done.
+        count: of it.
         build: tells this build from others.
         places: how many partitions are worked on at a time.
         now: the build's time.
         size: contents of each; by default :data:`SIZE`, and less where that leaves somebody without work.
+        elsewhere: photographs that tell whether the service is down.
     """
     if size is None:
-        size = min(SIZE, max(LEAST, -(-len(work) // (_ROUNDS * places))))
-    pieces = (tuple(work[start : start + size]) for start in range(0, len(work), size))
-    return [Partition(shards.named_by([build, *(item.md5 for item in piece)]), piece, now) for piece in pieces]
+        size = min(SIZE, max(LEAST, -(-count // (_ROUNDS * places))))
+    while piece := tuple(islice(work, size)):
+        yield Partition(shards.named_by([build, *(item.md5 for item in piece)]), piece, now, elsewhere)
 
 
 def crews(places: int, workers: int) -> dict[str, Crew]:
@@ -122,10 +137,11 @@ async def fill(
             await asyncio.get_running_loop().run_in_executor(pools.model, encoder.load)
         kept = _Kept(partition.now)
         try:
-            await Pipeline(remote, encoder, stages, frames=frames, pools=pools).run(partition.items, kept)
+            pipeline = Pipeline(remote, encoder, stages, frames=frames, pools=pools, elsewhere=partition.elsewhere)
+            await pipeline.run(iter([partition.items]), kept)
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await asyncio.to_thread(kept.save, target)
+                await asyncio.to_thread(kept.save, target, encoder.dim)
             raise
         with stages.timed("store", len(kept.records)):
             # A worker that everybody took for dead may have been slow only, and may be late.
@@ -160,11 +176,12 @@ class _Kept:
         failed = sorted(self._failed, key=lambda each: each.md5)
         shards.write(target, name, vectors, [self.records[each] for each in order], failed)
 
-    def save(self, target: Depot) -> None:
+    def save(self, target: Depot, dim: int) -> None:
         """Write what there is of a partition that is not done."""
-        if self.records:
-            name = shards.named_by(["unfinished", *(f"{each.md5} {each.frame}" for each in self.records)])
-            self.write(target, name, self._vectors[0].shape[1])
+        if self.records or self._failed:
+            made = [f"{each.md5} {each.frame}" for each in self.records]
+            failed = [f"{each.md5} failed {each.failure.tries}" for each in self._failed]
+            self.write(target, shards.named_by(["unfinished", *made, *failed]), dim)
 
 
 def _check(target: Depot, encoder: Encoder) -> None:

@@ -18,11 +18,12 @@ from ap_remote.semantic.sources import Ready, Source, Sources
 from ap_remote.semantic.thumbnails import UnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from ap_remote.model import Entry
     from ap_remote.remote.base import Remote
     from ap_remote.semantic.encoder import Encoder
     from ap_remote.semantic.planning import Item
@@ -66,7 +67,16 @@ class Pools:
 class Pipeline:
     """One run of the stages."""
 
-    def __init__(self, remote: Remote, encoder: Encoder, stages: Stages, *, frames: int, pools: Pools) -> None:
+    def __init__(
+        self,
+        remote: Remote,
+        encoder: Encoder,
+        stages: Stages,
+        *,
+        frames: int,
+        pools: Pools,
+        elsewhere: Sequence[Entry] = (),
+    ) -> None:
         """Keep what the stages share.
 
         Args:
@@ -75,27 +85,28 @@ class Pipeline:
             stages: times the stages ``fetch``, ``decode`` and ``encode``.
             frames: pictures of each film beside its poster.
             pools: stay open.
+            elsewhere: photographs that tell whether the service is down, when several in a row do not come.
         """
         self._encoder = encoder
         self._stages = stages
         self._pools = pools
-        self._sources = Sources(remote, encoder, stages, count=frames, threads=pools.decoders)
+        self._sources = Sources(remote, encoder, stages, count=frames, threads=pools.decoders, elsewhere=elsewhere)
 
-    async def run(self, work: Sequence[Item], sink: Sink) -> None:
-        """Bring all contents of *work* to *sink*.
+    async def run(self, work: Iterator[Sequence[Item]], sink: Sink) -> None:
+        """Bring all contents of *work*, which is read in a thread, to *sink*.
 
         Raises:
             EncoderError: the weights are missing or do not fit.
-            UnavailableError: the service stopped answering.
+            UnavailableError: the service stopped answering; what came before went to *sink*.
             RemoteError: what concerns the account and not a content; or what *sink* raises.
         """
         fetched: asyncio.Queue[Source | None] = asyncio.Queue(maxsize=DECODERS)
         size = self._encoder.batch if isinstance(self._encoder, SupportsBatch) else BATCH
         ready: asyncio.Queue[Ready | None] = asyncio.Queue(maxsize=2 * size)
-        todo = iter(work)
+        todo, turn = _each(work), asyncio.Lock()
         try:
             async with asyncio.TaskGroup() as tasks:
-                fetching = [tasks.create_task(self._fetch_all(todo, fetched)) for _ in range(FETCHERS)]
+                fetching = [tasks.create_task(self._fetch_all(todo, turn, fetched)) for _ in range(FETCHERS)]
                 decoding = [tasks.create_task(self._decode_all(fetched, ready, sink)) for _ in range(DECODERS)]
                 tasks.create_task(self._encode_all(ready, size, sink))
                 await asyncio.wait(fetching)
@@ -105,9 +116,17 @@ class Pipeline:
                 await ready.put(None)
         except BaseExceptionGroup as group:
             raise _first(group) from None
+        if self._sources.end is not None:
+            raise self._sources.end
 
-    async def _fetch_all(self, todo: Iterator[Item], fetched: asyncio.Queue[Source | None]) -> None:
-        for item in todo:
+    async def _fetch_all(
+        self, todo: AsyncIterator[Item], turn: asyncio.Lock, fetched: asyncio.Queue[Source | None]
+    ) -> None:
+        while await self._sources.is_up():
+            async with turn:
+                item = await anext(todo, None)
+            if item is None:
+                return
             await fetched.put(await self._sources.fetch(item))
 
     async def _decode_all(
@@ -154,6 +173,12 @@ class Pipeline:
             if isinstance(self._encoder, SupportsLabels):
                 labels = self._encoder.labels(pictures, top=LABELS)
             return Encoded(self._encoder.encode_images(pictures), labels)
+
+
+async def _each(work: Iterator[Sequence[Item]]) -> AsyncIterator[Item]:
+    while piece := await asyncio.to_thread(next, work, ()):
+        for item in piece:
+            yield item
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

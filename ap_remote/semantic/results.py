@@ -17,7 +17,9 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
 
     entry: Entry
     score: float
-    """Cosine between query and photograph, -1 to 1; comparable within one search only."""
+    """The cosine, less what is unwanted; comparable within one search only."""
+    cosine: float | None = None
+    """Cosine between what is wanted and the photograph, -1 to 1."""
     reason: str
     """A sentence for a person: what made it an answer."""
     labels: tuple[Label, ...] = ()

@@ -15,7 +15,7 @@ from ap_remote.semantic.shards import Record
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,7 +23,9 @@ _CHUNK: Final = 500
 """Values in one ``IN (…)``; SQLite allows 999 everywhere."""
 _CHANGED: Final = "UPDATE generations SET changes = changes + 1 WHERE fingerprint = ?"
 _LABELS: Final = msgspec.json.Decoder(tuple[Label, ...])
+_LIVING: Final = "EXISTS (SELECT 1 FROM nodes WHERE nodes.md5 = rows.md5)"
 _PLACE: Final = np.dtype((np.int64, 3))
+_SPOT: Final = np.dtype((np.int64, 2))
 _RECORD: Final = "md5, labels, frame, moment, phash, dhash, sharpness, luma"
 _WRAP: Final = 1 << 64
 _T = TypeVar("_T")
@@ -35,6 +37,19 @@ class Watermark(NamedTuple):
     rows: int
     changes: int
     """Counts changes from a random start, so that a catalogue made anew never repeats an old mark."""
+
+
+class Extent(NamedTuple):
+    """The rows of a shard, which lie between two numbers; others' rows may lie there as well."""
+
+    name: str
+    shard: int
+    """The number that :meth:`Rows.places` has."""
+    first: int
+    last: int
+    rows: int
+    living: int
+    """Of them those whose content some photograph still has."""
 
 
 class Rows(Database):
@@ -66,21 +81,25 @@ class Rows(Database):
             )
         return int(last - first)
 
-    def move_rows(self, fingerprint: str, old: Sequence[str], new: str, rows: Sequence[int]) -> None:
+    def move_rows(self, fingerprint: str, old: Sequence[Extent], new: str, rows: Sequence[int]) -> None:
         """Let rows lie in a new shard, in this order, and retire the shards they came from with all that is left there.
 
-        Numbers of rows stay, so an index that knows them stays good for those that live.
+        Without rows there is no new shard. Numbers of rows stay, so an index that knows them stays good for those that
+        live.
         """
         with self._transaction() as db:
-            shard = _shard(db, fingerprint, new)
-            db.executemany(
-                "UPDATE rows SET shard = ?, position = ? WHERE fingerprint = ? AND row = ?",
-                [(shard, position, fingerprint, row) for position, row in enumerate(rows)],
-            )
-            for name in old:
-                retired = _shard(db, fingerprint, name)
-                db.execute("DELETE FROM rows WHERE fingerprint = ? AND shard = ?", (fingerprint, retired))
-                db.execute("UPDATE shards SET retired = 1 WHERE shard = ?", (retired,))
+            if rows:
+                shard = _shard(db, fingerprint, new)
+                db.executemany(
+                    "UPDATE rows SET shard = ?, position = ? WHERE fingerprint = ? AND row = ?",
+                    ((shard, position, fingerprint, row) for position, row in enumerate(rows)),
+                )
+            for each in old:
+                db.execute(
+                    "DELETE FROM rows WHERE fingerprint = ? AND row BETWEEN ? AND ? AND shard = ?",
+                    (fingerprint, each.first, each.last, each.shard),
+                )
+                db.execute("UPDATE shards SET retired = 1 WHERE shard = ?", (each.shard,))
             db.execute(_CHANGED, (fingerprint,))
 
     def forget_retired(self, fingerprint: str, name: str) -> None:
@@ -104,6 +123,24 @@ class Rows(Database):
                 "SELECT name, shard FROM shards WHERE fingerprint = ? AND NOT retired ORDER BY name", (fingerprint,)
             ).fetchall()
         return dict(rows)
+
+    def lengths(self, fingerprint: str) -> dict[str, tuple[int, int] | None]:
+        """Return the shards in use, each with the bytes of its two files, table first; ``None``: they are not known."""
+        with self._guard() as db:
+            rows = db.execute(
+                "SELECT name, table_bytes, owners_bytes FROM shards WHERE fingerprint = ? AND NOT retired"
+                " ORDER BY name",
+                (fingerprint,),
+            ).fetchall()
+        return {name: None if None in found else found for name, *both in rows if (found := tuple(both))}
+
+    def keep_lengths(self, fingerprint: str, lengths: Mapping[str, tuple[int, int]]) -> None:
+        """Remember the bytes of shards' files, which were found to be whole."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE shards SET table_bytes = ?, owners_bytes = ? WHERE fingerprint = ? AND name = ?",
+                [(*found, fingerprint, name) for name, found in lengths.items()],
+            )
 
     def retired(self, fingerprint: str) -> list[str]:
         """Return the shards that were emptied and whose files may still be there."""
@@ -148,14 +185,34 @@ class Rows(Database):
             found = db.execute("SELECT md5, frame FROM rows WHERE fingerprint = ? ORDER BY row", (fingerprint,))
             return np.fromiter((_hash64(f"{md5} {frame}") for md5, frame in found), dtype=np.uint64)
 
-    def place(self, fingerprint: str, row: int) -> tuple[str, int]:
-        """Return the shard's name and the position of a row that exists."""
+    def extents(self, fingerprint: str) -> list[Extent]:
+        """Return the shards that have rows, by their first row; SQLite sorts on the disk what memory does not hold."""
         with self._guard() as db:
-            name, position = db.execute(
-                "SELECT name, position FROM rows JOIN shards USING (shard) WHERE rows.fingerprint = ? AND row = ?",
-                (fingerprint, row),
+            found = db.execute(
+                f"SELECT name, shard, min(row) AS first, max(row), count(*), sum({_LIVING}) FROM rows"  # noqa: S608 - a constant is put in
+                " JOIN shards USING (shard) WHERE rows.fingerprint = ? GROUP BY shard ORDER BY first",
+                (fingerprint,),
+            )
+            return [Extent(*each) for each in found]
+
+    def living(self, fingerprint: str) -> int:
+        """Count the rows whose content some photograph still has."""
+        with self._guard() as db:
+            (count,) = db.execute(
+                f"SELECT count(*) FROM rows WHERE fingerprint = ? AND {_LIVING}",  # noqa: S608 - a constant is put in
+                (fingerprint,),
             ).fetchone()
-        return name, position
+        return int(count)
+
+    def living_places(self, fingerprint: str, extent: Extent) -> NDArray[np.int64]:
+        """Return row and position ``[n, 2]`` of a shard's rows that live, in the order of rows."""
+        with self._guard() as db:
+            found = db.execute(
+                "SELECT row, position FROM rows WHERE fingerprint = ? AND row BETWEEN ? AND ? AND shard = ?"  # noqa: S608 - a constant is put in
+                f" AND {_LIVING} ORDER BY row",
+                (fingerprint, extent.first, extent.last, extent.shard),
+            )
+            return np.fromiter(found, dtype=_SPOT)
 
     def known(self, fingerprint: str) -> set[str]:
         """Return the md5 of every content that has a vector."""
@@ -203,14 +260,18 @@ class Rows(Database):
             found.update({row: _record(*facts) for row, *facts in answer})
         return found
 
-    def living_rows(self, fingerprint: str) -> list[int]:
-        """Return the rows whose content some photograph still has."""
-        with self._guard() as db:
-            answer = db.execute(
-                "SELECT row FROM rows WHERE fingerprint = ? AND md5 IN (SELECT md5 FROM nodes) ORDER BY row",
-                (fingerprint,),
-            ).fetchall()
-        return [row for (row,) in answer]
+    def labels_of(self, fingerprint: str, rows: Iterable[int]) -> dict[int, tuple[Label, ...]]:
+        """Return what the classifier saw in those rows; those that went are left out."""
+        found: dict[int, tuple[Label, ...]] = {}
+        for chunk in _chunks(rows):
+            marks = ",".join("?" * len(chunk))
+            with self._guard() as db:
+                answer = db.execute(
+                    f"SELECT row, labels FROM rows WHERE fingerprint = ? AND row IN ({marks})",  # noqa: S608 - only question marks are put in
+                    (fingerprint, *chunk),
+                ).fetchall()
+            found.update({row: _LABELS.decode(labels) for row, labels in answer})
+        return found
 
     def owners_of(self, fingerprint: str, rows: Iterable[int]) -> dict[int, tuple[Record, list[str]]]:
         """Return whose those rows are, and the ids of the photographs with that content, by path."""
@@ -238,9 +299,10 @@ def _hash64(text: str) -> int:
 
 
 def _shard(db: sqlite3.Connection, fingerprint: str, name: str) -> int:
-    """Return the number of a shard, which is made known and in use."""
+    """Return the number of a shard, which is made known and in use; its files may be others than before."""
     db.execute(
-        "INSERT INTO shards (fingerprint, name) VALUES (?, ?) ON CONFLICT DO UPDATE SET retired = 0",
+        "INSERT INTO shards (fingerprint, name) VALUES (?, ?)"
+        " ON CONFLICT DO UPDATE SET retired = 0, table_bytes = NULL, owners_bytes = NULL",
         (fingerprint, name),
     )
     (shard,) = db.execute("SELECT shard FROM shards WHERE fingerprint = ? AND name = ?", (fingerprint, name)).fetchone()

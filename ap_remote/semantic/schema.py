@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import sqlite3
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 _SCHEMA: Final = """
 CREATE TABLE generations (
     fingerprint TEXT PRIMARY KEY, encoder TEXT NOT NULL, dim INTEGER NOT NULL, active INTEGER NOT NULL DEFAULT 0,
@@ -46,12 +46,22 @@ DROP TABLE old_rows;
 """Format 1 had no measures and numbered its shards."""
 _THIRD: Final = "ALTER TABLE failures ADD COLUMN again TEXT;"
 """Format 2 did not know when a transient failure is tried again (ISO 8601)."""
+_FOURTH: Final = """
+ALTER TABLE shards ADD COLUMN table_bytes INTEGER;
+ALTER TABLE shards ADD COLUMN owners_bytes INTEGER;
+"""
+"""Format 3 did not know how long a shard's two files are, and had to read one of them at every build."""
 
 
 def grow(db: sqlite3.Connection) -> None:
     """Make the tables, or bring older ones up to date; within a transaction of the caller's."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    script = {0: _SCHEMA + _SECOND + _THIRD, 1: _RENAME + _SECOND + _COPY + _THIRD, 2: _THIRD}.get(version, "")
+    script = {
+        0: _SCHEMA + _SECOND + _THIRD + _FOURTH,
+        1: _RENAME + _SECOND + _COPY + _THIRD + _FOURTH,
+        2: _THIRD + _FOURTH,
+        3: _FOURTH,
+    }.get(version, "")
     for statement in filter(str.strip, script.split(";")):
         db.execute(statement)
     db.execute(f"PRAGMA user_version = {FORMAT}")

@@ -53,6 +53,11 @@ class Serving:
         self._spread: Spread | None = None
         self._lock = Lock()
 
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The numbers of all rows, ascending."""
+        return self._stored.rows
+
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors ``[n, dim]`` of rows that a search gave, in their order.
 

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from ap_remote.errors import CorruptStoreError, NewerStoreError, StoreError
-from ap_remote.semantic.depot import PARTIAL, LocalDepot
+from ap_remote.semantic.depot import PARTIAL
 from ap_remote.semantic.encoder import Provenance
 from ap_remote.semantic.measures import Measures
 from ap_remote.semantic.results import ItemFailure, Label
@@ -193,10 +193,10 @@ def whole(depot: Depot, name: str) -> Shard | None:
     return Shard(name, contents.records, contents.failed)
 
 
-def sized(depot: Depot, name: str) -> bool:
+def sized(depot: Depot, name: str, *, dim: int) -> bool:
     """Whether a shard's files are there with the length that was written, and a table: cheap, without its rows.
 
-    Of a table that is not on this machine only the length is looked at.
+    Of a table that cannot be mapped only the length is looked at.
     """
     try:
         contents = _decode(depot, f"{name}.json", _Contents, "a shard")
@@ -204,13 +204,23 @@ def sized(depot: Depot, name: str) -> bool:
         return False
     if depot.size(f"{name}.npy") != contents.size:
         return False
-    if isinstance(depot, LocalDepot):
-        try:
-            rows = depot.array(f"{name}.npy")
-        except (OSError, ValueError, EOFError):
-            return False
-        return rows.ndim == 2 and len(rows) == len(contents.records) and rows.dtype == np.float16  # noqa: PLR2004
-    return True
+    return is_table(depot, name, dim=dim, size=contents.size, rows=len(contents.records))
+
+
+def is_table(depot: Depot, name: str, *, dim: int, size: int, rows: int | None = None) -> bool:
+    """Whether a shard's file of *size* bytes begins as its table does; one that cannot be mapped is taken for it.
+
+    Without *rows* there may be any number that fills the file.
+    """
+    try:
+        table = depot.mapped(f"{name}.npy")
+    except (OSError, ValueError, EOFError):
+        return False
+    if table is None:
+        return True
+    if table.ndim != 2 or table.shape[1] != dim or table.dtype != np.float16:  # noqa: PLR2004 - a table has two axes
+        return False
+    return table.offset + table.nbytes == size and rows in {None, len(table)}
 
 
 def names(depot: Depot) -> list[str]:

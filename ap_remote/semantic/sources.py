@@ -21,7 +21,7 @@ from ap_remote.semantic.measures import Measures, measure
 from ap_remote.semantic.thumbnails import Fetched, UnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from concurrent.futures import Executor, Future
 
     from PIL.Image import Image
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from ap_remote.semantic.stages import Stages
 
 SILENCE: Final = 5
-"""Failures of the connection in a row after which the build ends: the service is down, not the photographs."""
+"""Failures of the connection in a row after which others are asked for: the service may be down, or has no pictures of
+a whole folder."""
+ELSEWHERE: Final = 3
+"""Photographs from elsewhere that must fail as well before the build ends (own choice)."""
 
 
 class Ready(NamedTuple):
@@ -61,20 +64,34 @@ class Source(NamedTuple):
 class Sources:
     """Fetches on the event loop, decodes in threads."""
 
-    def __init__(self, remote: Remote, encoder: Encoder, stages: Stages, *, count: int, threads: Executor) -> None:
-        """Take *count* pictures of each film beside its poster."""
+    def __init__(
+        self,
+        remote: Remote,
+        encoder: Encoder,
+        stages: Stages,
+        *,
+        count: int,
+        threads: Executor,
+        elsewhere: Sequence[Entry] = (),
+    ) -> None:
+        """Take *count* pictures of each film beside its poster; *elsewhere* are asked for in doubt."""
         self._remote = remote
         self._encoder = encoder
         self._stages = stages
         self._count = count
         self._threads = threads
+        self._elsewhere = elsewhere
+        self._came: Entry | None = None
         self._silence = 0
+        self._reason = ""
+        self._doubt = asyncio.Lock()
+        self.end: UnavailableError | None = None
+        """Why nothing more is to be fetched."""
 
     async def fetch(self, item: Item) -> Source:
         """Fetch what is needed of a content; what went wrong is in the answer.
 
         Raises:
-            UnavailableError: the service does not answer any more.
             RemoteError: what concerns the account and not this content.
         """
         source = Source(item, item.entries[0], None)
@@ -84,17 +101,49 @@ class Sources:
             load = thumbnails.thumbnail if entry.is_video else thumbnails.fetch
             with self._stages.timed("fetch"):
                 fetched = await load(self._remote, entry, size=self._encoder.thumbnail_size)
-            self._heard(fetched)
+            self._heard(entry, fetched)
             source = Source(item, entry, fetched)
             if fetched is None or fetched.status != "missing":
                 break
         return source
 
-    def _heard(self, fetched: Fetched | None) -> None:
-        transient = fetched is not None and fetched.status == "transient"
-        self._silence = self._silence + 1 if transient else 0
-        if fetched is not None and self._silence >= SILENCE:
-            raise UnavailableError(f"the build was broken off, {SILENCE} photographs in a row: {fetched.reason}")
+    def _heard(self, entry: Entry, fetched: Fetched | None) -> None:
+        if fetched is not None and fetched.status == "transient":
+            self._silence += 1
+            self._reason = fetched.reason
+            return
+        self._silence = 0
+        if fetched is not None and fetched.status == "ok":
+            self._came = entry
+
+    def _is_in_doubt(self) -> bool:
+        return self.end is None and self._silence >= SILENCE
+
+    async def is_up(self) -> bool:
+        """Say whether to go on: after :data:`SILENCE` failures in a row photographs from elsewhere are asked for.
+
+        Raises:
+            RemoteError: what concerns the account.
+        """
+        if self._is_in_doubt():
+            async with self._doubt:
+                if self._is_in_doubt() and not await self._answers():
+                    message = f"the build was broken off, {SILENCE} photographs in a row: {self._reason}"
+                    self.end = UnavailableError(message)
+        return self.end is None
+
+    async def _answers(self) -> bool:
+        """Ask for what came last, or for others, until one comes or so many do not."""
+        came = () if self._came is None else (self._came,)
+        for entry in (*came, *self._elsewhere)[:ELSEWHERE]:
+            found = await thumbnails.thumbnail(self._remote, entry, size=self._encoder.thumbnail_size)
+            if found is None:
+                found = await thumbnails.beginning(self._remote, entry)
+            if found.status != "transient":
+                self._silence = 0
+            if self._silence < SILENCE:  # another one may have come meanwhile
+                return True
+        return False
 
     async def decode(self, source: Source, put: Callable[[Ready], Awaitable[None]]) -> None:
         """Hand over the pictures of a content, each when it is decoded.

@@ -31,7 +31,7 @@ from ap_remote.semantic.depot import Depot, depot
 from ap_remote.semantic.stored import ShardVectors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -67,6 +67,7 @@ class EmbeddingStore:
         self.folder = folder
         self._vectors = whereabouts.root(folder, vectors)
         self._depots: dict[str, Depot] = {}
+        self._next: dict[str, int] = {}
         self._lock = _take_lock(folder) if write else None
         try:
             self.catalog = self._open(folder / CATALOG)
@@ -155,12 +156,31 @@ class EmbeddingStore:
         for name in self.catalog.retired(fingerprint):
             shards.sweep(depot, name)
             self.catalog.forget_retired(fingerprint, name)
-        catalogued = self.catalog.shards(fingerprint)
-        for name in catalogued:
-            if not shards.sized(depot, name):
-                self.catalog.drop_shard(fingerprint, name)
-                shards.sweep(depot, name)
-        self.adopt(fingerprint, [name for name in shards.names(depot) if name not in catalogued])
+        lengths = self.catalog.lengths(fingerprint)
+        self._repair(fingerprint, dim, lengths)
+        self.adopt(fingerprint, [name for name in shards.names(depot) if name not in lengths])
+
+    def _repair(self, fingerprint: str, dim: int, lengths: Mapping[str, tuple[int, int] | None]) -> None:
+        """Forget shards that are not what they were.
+
+        Where both files are as long as the catalogue says, the one that tells whose the rows are is not read: it is as
+        long as a listing of the library, and needed only to make the catalogue again.
+        """
+        depot = self.depot(fingerprint)
+        sizes = depot.sizes()
+        found: dict[str, tuple[int, int]] = {}
+        for name, known in lengths.items():
+            table, owners = sizes.get(f"{name}.npy"), sizes.get(f"{name}.json")
+            if table is not None and owners is not None:
+                if known == (table, owners) and shards.is_table(depot, name, dim=dim, size=table):
+                    continue
+                if shards.sized(depot, name, dim=dim):
+                    found[name] = table, owners
+                    continue
+            self.catalog.drop_shard(fingerprint, name)
+            shards.sweep(depot, name)
+        if found:
+            self.catalog.keep_lengths(fingerprint, found)
 
     def adopt(self, fingerprint: str, names: Iterable[str]) -> int:
         """Take in shards that were written by others, and return how many rows were new; what is torn is swept.
@@ -245,8 +265,13 @@ class EmbeddingStore:
 
     def free_name(self, fingerprint: str) -> str:
         """Return the name of the next shard of this writer."""
-        taken = [*shards.names(self.depot(fingerprint)), *self.catalog.shards(fingerprint)]
-        return shards.numbered(shards.next_number([*taken, *self.catalog.retired(fingerprint)]))
+        if fingerprint not in self._next:
+            taken = [*shards.names(self.depot(fingerprint)), *self.catalog.shards(fingerprint)]
+            self._next[fingerprint] = shards.next_number([*taken, *self.catalog.retired(fingerprint)])
+        # Vectors that lie elsewhere may have another index, whose writer gives names as well.
+        while self.depot(fingerprint).size(f"{shards.numbered(self._next[fingerprint])}.npy") is not None:
+            self._next[fingerprint] += 1
+        return shards.numbered(self._next[fingerprint])
 
     def vectors(self, generation: Generation) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """Return the numbers of all rows, ascending, and their vectors.

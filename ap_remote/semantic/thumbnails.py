@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
 from ap_remote.errors import IntegrityError, IsFolderError, NotFoundError, TransportError, UnsupportedError
-from ap_remote.model import NodeId
+from ap_remote.model import ByteRange, NodeId
 from ap_remote.remote.features import SupportsThumbnails
 
 if TYPE_CHECKING:
@@ -87,6 +87,16 @@ async def original(remote: Remote, entry: Entry) -> Fetched:
         return Fetched("too_large", reason=reason)
     try:
         return Fetched("ok", b"".join([piece async for piece in remote.get(NodeId(entry.id))]))
+    except (NotFoundError, IsFolderError):
+        return Fetched("missing", reason=_GONE)
+    except (TransportError, IntegrityError) as exc:
+        return Fetched("transient", reason=str(exc))
+
+
+async def beginning(remote: Remote, entry: Entry) -> Fetched:
+    """Fetch a photograph's first byte, to learn whether it would come. Raises as :func:`fetch`."""
+    try:
+        return Fetched("ok", b"".join([piece async for piece in remote.get(NodeId(entry.id), span=ByteRange(0, 1))]))
     except (NotFoundError, IsFolderError):
         return Fetched("missing", reason=_GONE)
     except (TransportError, IntegrityError) as exc:

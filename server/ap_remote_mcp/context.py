@@ -16,7 +16,6 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated
 from ap_remote.errors import RemoteError
 from ap_remote.model import NodeId
 from ap_remote.remote.many import stat_many
-from ap_remote.semantic.near import NearFinder
 from ap_remote_mcp.errors import MISTAKES, Code, CodedError, coded
 from ap_remote_mcp.jobs import Jobs
 from ap_remote_mcp.journal import Journal
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from ap_remote.model import Entry, Facet
     from ap_remote.remote.base import Category, Remote
     from ap_remote.semantic import SemanticIndex
+    from ap_remote.semantic.duplicates import Duplicates
 
 _log: Final = logging.getLogger(__name__)
 AUDIT: Final = logging.getLogger("ap_remote_mcp.audit")
@@ -89,7 +89,8 @@ class App:
         self.carried = Budget(limits.transfer_bytes_per_day, clock=clock, purse=purse, name="carried")
         self.digests: dict[tuple[int, ...], str] = {}
         """The md5 of local files by device, inode, size and times, so that a preview and its plan read them once."""
-        self.near = NearFinder()
+        self.alike: tuple[bytes, Duplicates] | None = None
+        """What was last found to be one, for the next page, and what stands for the question and the files."""
         self.turn = Turn()
         self.drawing = anyio.CapacityLimiter(1)
         """Holds the one thread in which pictures are decoded and drawn, whoever asked for them."""

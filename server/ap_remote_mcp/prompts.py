@@ -112,16 +112,17 @@ def _tidying(server: MCPServer[App]) -> None:
             f"{_ASK} Without photos_apply_folders say how the server must be started for it."
         )
 
-    @_offered(server, title="Review duplicates", description="Go through copies and near-copies, and decide with me.")
+    @_offered(server, title="Review duplicates", description="Go through copies and bursts, and decide with me.")
     def review_duplicates(
         scope: Annotated[str, Field(description="a folder or an album")] = "the whole library",
     ) -> str:
         return (
             f"Review the duplicates in {_given(scope)}.\n"
-            "Begin with photos_duplicates(kind=exact), then kind=near where there is a semantic index. Show me near "
-            "groups on contact sheets, since near is not the same: a burst may hold the one good picture. Tell of each "
-            "group which one you would keep and why, and how much space the others take. Favourites and pictures in "
-            f"albums stay unless I say otherwise. {_ASK} Nothing is ever deleted for good here: only the trash."
+            "Begin with photos_duplicates(kind=exact), then kind=re-encoded and kind=burst where there is a semantic "
+            "index. Show me the groups of both on contact sheets, since the frames of a burst are different pictures "
+            "and one may be the only good one. Tell of each group which one you would keep and why, and how much space "
+            "the others take. Favourites and pictures in albums stay unless I say otherwise. "
+            f"{_ASK} Nothing is ever deleted for good here: only the trash."
         )
 
     @_offered(server, title="Export photos", description="Choose photographs for a purpose and download them.")

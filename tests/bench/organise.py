@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from ap_remote.backends.memory import MemoryRemote
 from ap_remote.model import Entry, Kind, Media, Place
 from ap_remote.organise import propose
 from ap_remote.semantic.library import VectorTable
+from ap_remote.semantic.vectors import Held
 from tests.bench.report import Figure
 
 if TYPE_CHECKING:
@@ -100,6 +103,9 @@ class Synthetic(MemoryRemote):
 class Planted:
     """Vectors around :data:`THEMES` middles, a fifth of them around none; a text's vector is one that anybody has."""
 
+    folder = Path("planted")
+    """Where calibrations would be; there are none."""
+
     def __init__(self, count: int) -> None:
         """Make the vectors."""
         random = np.random.default_rng(5)
@@ -111,12 +117,15 @@ class Planted:
         vectors[stray] = random.normal(size=(int(stray.sum()), DIM))
         self._vectors = _unit(vectors)
 
+    async def encoder(self) -> Any:
+        """Return what tells the fingerprint."""
+        return SimpleNamespace(fingerprint="planted")
+
     async def table(self) -> VectorTable:
         """Return them as an index does."""
         count = len(self._vectors)
-        return VectorTable(
-            tuple(f"n{number}" for number in range(count)), np.arange(count), self._vectors, ((),) * count
-        )
+        places = np.arange(count)
+        return VectorTable(tuple(f"n{number}" for number in places), places, Held(places, self._vectors))
 
     async def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return a vector for each text."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 import statistics
 import tempfile
 import time
 import zlib
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -35,6 +37,9 @@ APPENDED = 1000
 _K = 48
 _QUESTIONS = 60
 _SHARD = 50_000
+_PAUSE = 0.05
+"""Seconds between turns: the threads of OpenMP spin on for a while after a call, and whoever is next shares the cores
+with them."""
 
 
 def run(sizes: tuple[int, ...] = SIZES) -> Iterator[Figure]:
@@ -102,11 +107,12 @@ def _sized(folder: Path, size: int) -> Iterator[Figure]:
     bare = faiss.index_factory(DIM, "SQfp16", faiss.METRIC_INNER_PRODUCT)
     for start in range(0, size, _SHARD):
         bare.add(_part(start, size))
-    whole, layer, peer = asyncio.run(_ask(index, opened, bare, encoder))
+    turns = asyncio.run(_ask(index, opened, bare, encoder))
     detail = {"vectors": size, "dim": DIM, "tier": opened.tier.name, "median_of": _QUESTIONS}
     named = "the bare FAISS call over the same vectors (aim is for the ratio)"
-    yield _ratio("search.text", whole, peer, named=named, detail={**detail, "hits": len(first)})
-    yield _ratio("search.index", layer, peer, named=named, detail=detail)
+    yield _ratio("search.text", turns.text, turns.bare, named=named, detail={**detail, "hits": len(first)})
+    yield _ratio("search.collapsed", turns.collapsed, turns.bare, named=named, detail=detail)
+    yield _ratio("search.index", turns.layer, turns.bare, named=named, detail=detail)
     for share in (0.01, 0.5):
         yield _filtered(opened, bare, size, share)
 
@@ -215,10 +221,12 @@ def _filtered(index: FaissIndex, bare: Any, size: int, share: float) -> Figure:
     ours, peer, hits = [], [], 0
     for number in range(_QUESTIONS):
         query = _unit(np.random.default_rng(number), 1)
+        time.sleep(_PAUSE)
         begun = time.perf_counter()
         params = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bitmap))
         _, right = bare.search(query, 10, params=params)
         peer.append(time.perf_counter() - begun)
+        time.sleep(_PAUSE)
         begun = time.perf_counter()
         found = index.search(query, 10, allowed=allowed)
         ours.append(time.perf_counter() - begun)
@@ -228,19 +236,40 @@ def _filtered(index: FaissIndex, bare: Any, size: int, share: float) -> Figure:
     return _ratio("search.filtered", statistics.median(ours), statistics.median(peer), named=named, detail=detail)
 
 
-async def _ask(index: SemanticIndex, opened: FaissIndex, bare: Any, encoder: _Directions) -> tuple[float, float, float]:
-    """Return the medians of our search, of its index alone and of the bare call, taken in turns."""
+class _Turns(NamedTuple):
+    """Median seconds of one question."""
+
+    text: float
+    """Our search, as :meth:`SemanticIndex.search` does it."""
+    collapsed: float
+    """The same with copies and bursts collapsed, as the command line does it."""
+    layer: float
+    """Our index alone."""
+    bare: float
+
+
+async def _ask(index: SemanticIndex, opened: FaissIndex, bare: Any, encoder: _Directions) -> _Turns:
+    """Time searches, their index alone and the bare call in turns."""
     remote = _Rows()
-    ours, layer, peer = [], [], []
+    times: dict[str, list[float]] = {name: [] for name in _Turns._fields}
     for number in range(_QUESTIONS):
         vector = encoder.encode_texts([str(number)])
-        begun = time.perf_counter()
-        bare.search(vector, _K)
-        peer.append(time.perf_counter() - begun)
-        begun = time.perf_counter()
-        opened.search(vector, _K)
-        layer.append(time.perf_counter() - begun)
-        begun = time.perf_counter()
-        await index.search(remote, text=str(number), limit=20)
-        ours.append(time.perf_counter() - begun)
-    return statistics.median(ours), statistics.median(layer), statistics.median(peer)
+        turns: dict[str, Callable[[], Any]] = {
+            "bare": partial(bare.search, vector, _K),
+            "layer": partial(opened.search, vector, _K),
+            "text": partial(index.ask, remote, text=str(number), limit=20),
+            # Another text, as the vectors of texts are kept.
+            "collapsed": partial(index.ask, remote, text=f"{number} collapsed", limit=20, collapse=True),
+        }
+        for name, work in turns.items():
+            times[name].append(await _turn(work))
+    return _Turns(**{name: statistics.median(each) for name, each in times.items()})
+
+
+async def _turn(work: Callable[[], Any]) -> float:
+    await asyncio.sleep(_PAUSE)
+    begun = time.perf_counter()
+    done = work()
+    if inspect.isawaitable(done):
+        await done
+    return time.perf_counter() - begun

@@ -12,7 +12,7 @@ import sys
 from ap_remote.semantic.registry import MODELS, checkpoints
 from tests.quality.report import Figure, Rows, show, show_tables
 
-FAMILIES = ("search", "duplicates", "events", "themes", "taxonomy", "neighbours")
+FAMILIES = ("search", "duplicates", "events", "themes", "taxonomy", "neighbours", "thumbnails")
 
 
 def main() -> None:

@@ -9,10 +9,13 @@ import numpy as np
 from sklearn import metrics
 
 from ap_remote.model import Entry, Kind
-from ap_remote.organise.classes import BACKGROUND, Phrases, find_classes, texts_of
+from ap_remote.organise.claims import best_of
+from ap_remote.organise.classes import find_classes
+from ap_remote.organise.fits import BACKGROUND, Phrases, texts_of
 from ap_remote.organise.taxonomy import Taxonomy, TaxonomyClass
 from ap_remote.semantic.calibration import Marks, fit
 from ap_remote.semantic.library import VectorTable
+from ap_remote.semantic.vectors import Held
 from tests.quality.measures import calibration_error
 from tests.quality.report import Figure, Rows
 from tests.quality.themes import unit
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from ap_remote.organise.groups import Group
 
 DIM = 96
 CLASSES = 12
@@ -51,6 +56,10 @@ class Sorted(NamedTuple):
     recall: float
     coverage: float
     """Photographs of a class that are in one."""
+    one_right: float
+    """Of photographs that several classes took and that would be moved, those whose folder is right."""
+    ambiguous: float
+    """Of photographs that several classes took, those that would stay where they are."""
 
 
 class Sure(NamedTuple):
@@ -91,18 +100,25 @@ def sort(one: Scene) -> Sorted:
     places = {text: place for place, text in enumerate(texts_of(taxonomy))}
     phrases = Phrases(places, np.concatenate([one.texts, one.background]))
     entries = {f"n{number}": _entry(number) for number in range(PHOTOS)}
-    table = VectorTable(tuple(entries), np.arange(PHOTOS), one.vectors, ((),) * PHOTOS)
+    table = VectorTable(tuple(entries), np.arange(PHOTOS), Held(np.arange(PHOTOS), one.vectors))
     found = find_classes(entries, table, taxonomy, phrases, min_size=1, filtered={})
     given = np.zeros_like(one.right)
     for group in found.groups:
-        number = int(group.name.rpartition(" ")[2])
-        given[[int(member.entry.id[1:]) for member in group.members], number] = True
+        given[[int(member.entry.id[1:]) for member in group.members], _number(group)] = True
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         one.right, given, average="macro", zero_division=0
     )
     belongs = one.right.any(axis=1)
+    best = best_of(found.groups)
+    several = given.sum(axis=1) > 1
+    folders = {int(id_[1:]): _number(found.groups[at]) for id_, at in best.numbers.items()}
     return Sorted(
-        float(f1), float(precision), float(recall), float((given.any(axis=1) & belongs).sum() / belongs.sum())
+        float(f1),
+        float(precision),
+        float(recall),
+        float((given.any(axis=1) & belongs).sum() / belongs.sum()),
+        float(np.mean([one.right[row, number] for row, number in folders.items() if several[row]])),
+        len(best.tied) / max(1, int(several.sum())),
     )
 
 
@@ -153,6 +169,10 @@ def run() -> Iterator[Figure | Rows]:
     error = float(np.mean([each.error for each in found]))
     yield Figure(quality="calibration.error", value=round(error, 4), falls=True)
     yield Figure(quality="calibration.unsure", value=sum(each.unsure for each in found), unit="questions", falls=True)
+
+
+def _number(group: Group) -> int:
+    return int(group.name.rpartition(" ")[2])
 
 
 def _entry(number: int) -> Entry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.quality import events, neighbours, taxonomy, themes
+from tests.quality import events, neighbours, taxonomy, themes, thumbnails
 from tests.quality.measures import boundary_rates, clustering, ranking, window_diff
 
 POINT = 0.01
@@ -17,6 +17,8 @@ def test_measures_are_right_where_the_answer_is_known():
     assert boundary_rates([10, 21, 50], [10, 20], tolerance=1) == (2 / 3, 1.0)
     assert boundary_rates([20, 21], [20], tolerance=1) == (0.5, 1.0), "a border counts once"
     assert window_diff([5], [5], 20) == 0
+    cosines = np.arange(40.0).reshape(2, 20)
+    assert (thumbnails.overlap(cosines, cosines + 1), thumbnails.overlap(cosines, -cosines)) == (1.0, 0.0)
     assert window_diff([], [10], 20) > 0
     exact = clustering(np.asarray([0, 0, 1, 1, -1]), np.asarray([7, 7, 3, 3, -1]))
     assert (exact.ari, exact.purity, exact.coverage, exact.groups) == (1.0, 1.0, 1.0, 2)
@@ -43,6 +45,8 @@ def test_classes_and_calibrations_keep_their_word():
     given = taxonomy.sort(one)
     assert given.macro_f1 >= 0.677 - POINT
     assert given.coverage >= 0.849 - POINT
+    assert given.one_right >= 0.998 - POINT
+    assert given.ambiguous <= 0.063 + POINT
     sure = taxonomy.calibrate(one, questions=6)
     assert sure.precision >= taxonomy.REQUESTED - taxonomy.SLACK
     assert sure.error <= 0.048 + POINT

@@ -17,6 +17,7 @@ from ap_remote.organise.events import find_events
 from ap_remote.organise.themes import Names, find_themes, prompts
 from ap_remote.semantic import load_encoder
 from ap_remote.semantic.library import VectorTable
+from ap_remote.semantic.vectors import Held
 from tests.quality.library import build
 from tests.quality.measures import Clustering, clustering
 from tests.quality.report import Figure, Rows
@@ -67,7 +68,7 @@ def planted(themes: int, count: int, *, seed: int = 3, noise: float = 0.55, stra
     taken = np.empty(count)
     taken[order] = np.cumsum(random.exponential(6, size=count))
     entries = {f"n{number}": _entry(number, _NOON + timedelta(hours=float(taken[number]))) for number in range(count)}
-    table = VectorTable(tuple(entries), np.arange(count), unit(vectors), ((),) * count)
+    table = VectorTable(tuple(entries), np.arange(count), Held(np.arange(count), unit(vectors)))
     words, phrases = prompts()
     names = Names(words, unit(random.normal(size=(len(phrases), DIM))))
     return Planted(entries, table, _large_enough(right), names)
@@ -90,7 +91,7 @@ def compare_planted(one: Planted) -> Compared:
     ids = list(one.entries)
     return Compared(
         find_planted(one),
-        clustering(_k_means(one.table.vectors, one.right), one.right),
+        clustering(_k_means(one.table.take(one.table.rows), one.right), one.right),
         clustering(labels_of(find_events(list(one.entries.values()), min_size=MIN_SIZE), ids), one.right),
     )
 
@@ -106,7 +107,7 @@ async def compare_demo(library: Library) -> Compared:
     number = {subject: place for place, subject in enumerate(sorted(set(map(str, subjects))))}
     right = _large_enough(np.asarray([number[str(subject)] for subject in subjects]))
     rows = dict(zip(table.ids, table.rows, strict=True))
-    vectors = table.vectors[[rows[node] for node in ids]]
+    vectors = table.take([rows[node] for node in ids])
     ours = find_themes(entries, table, names, min_size=MIN_SIZE)
     return Compared(
         clustering(labels_of(ours, ids), right),

@@ -39,8 +39,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How deep a cursor may point."""
     listed: int = 200_000
     """Files that one search for copies looks at."""
-    compared: int = 50_000
-    """Pictures that one search for near copies compares, all with all."""
+    compared: int = 100_000
+    """Pictures that one search for what was encoded anew, or for bursts, compares, all with all."""
     semantic: int = 1_000
     """Nearest neighbours asked of the index."""
     folders: int = 100

@@ -197,8 +197,9 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Copies(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Copies of one picture: ``keep`` one, ``ids`` are the others; ``score`` is the lowest cosine between two."""
+    """Pictures that are one: ``keep`` one, ``ids`` are the others; ``score`` is the lowest cosine between two."""
 
+    kind: str
     keep: str
     why: str
     ids: list[str]
@@ -208,10 +209,9 @@ class Copies(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Duplicates(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Groups of copies and what all of them come to; ``looked_at`` are the files that were compared."""
+    """Groups of pictures that are one, what all of them come to, and how many files were ``looked_at``."""
 
     published: ClassVar[bool] = False
-    kind: str
     groups: list[Copies]
     total_groups: int
     total_copies: int

@@ -1,21 +1,23 @@
-"""``photos_duplicates``: copies of one picture, by their bytes or by how they look. Advice: it removes nothing."""
+"""``photos_duplicates``: photographs that are one, in three answers: the same bytes, encoded anew, a burst.
+
+What counts as one, and which is kept, is decided by :mod:`ap_remote.semantic.duplicates`, as for ``ap index
+duplicates``; files of the same bytes are found without an index too. Advice: it removes nothing.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import anyio.to_thread
+import msgspec
 from mcp.server.mcpserver import Context
-from msgspec import Meta
 
-from ap_remote.errors import LimitError
-from ap_remote.insight.library import File
-from ap_remote.insight.names import sort_of
-from ap_remote.insight.twins import twins
+from ap_remote.backends.readonly import ReadOnlyRemote
 from ap_remote.model import Status
 from ap_remote.remote.paths import fold, normalise
-from ap_remote.semantic.near import THRESHOLD, Frames, ranked
+from ap_remote.semantic.near import ranked
 from ap_remote_mcp.context import App
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.policy.limits import MAX_CHANGE
@@ -24,12 +26,18 @@ from ap_remote_mcp.tools.parameters import Cursor, Filter, FolderPath, Rows
 from ap_remote_mcp.tools.queries import DuplicatesQuery, Position, Sameness, begin, seal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from ap_remote.model import Entry
+    from ap_remote.remote.base import Remote, Sort
+    from ap_remote.semantic.duplicates import Duplicates as Found
 
 _MB: Final = 1e6
-_ADVICE: Final = "advice from one listing: ap dedupe also weighs albums and other marks, and may keep another one"
+_ADVICE: Final[dict[Sameness, str]] = {
+    "exact": "advice from one listing: ap dedupe also weighs albums and other marks, and may keep another one",
+    "re-encoded": "the others may be smaller or a little cropped: look at a group before any of it goes",
+    "burst": "frames of a burst are different pictures, no copies: let a person choose which may go",
+}
 _NARROW: Final = "Narrow it by path or filter, e.g. one year: timeYear:(2023)."
 
 
@@ -39,34 +47,45 @@ class _Found(NamedTuple):
     note: str
 
 
+class _Listed(ReadOnlyRemote):
+    """A library of what was listed already, so that nobody is asked again."""
+
+    def __init__(self, inner: Remote, entries: Sequence[Entry]) -> None:
+        super().__init__(inner)
+        self._entries = entries
+
+    async def search(self, query: str = "", *, sort: Sort = "-taken", limit: int | None = None) -> AsyncIterator[Entry]:
+        """Yield all of it, whatever is asked."""
+        del query, sort
+        for entry in self._entries[:limit]:
+            yield entry
+
+
 async def photos_duplicates(
     ctx: Context[App],
     *,
     kind: Sameness = "exact",
-    threshold: Annotated[float, Meta(ge=0.8, le=1, description="near: cosine")] = THRESHOLD,
     path: FolderPath = "",
     filter_: Filter = "",
     limit: Rows = 20,
     cursor: Cursor = "",
 ) -> Duplicates:
-    """Find copies: exact (same bytes) or near (looks the same; needs the index). Trashes nothing.
+    """Find copies: exact (same bytes) or re-encoded (saved anew); or burst (frames, no copies). Trashes nothing.
 
-    Groups say which to keep; look at ids before photos_trash.
+    All but exact need the index. Groups say which to keep; look at ids before photos_trash.
     """
     app: App = ctx.request_context.lifespan_context
-    query = DuplicatesQuery(kind=kind, threshold=threshold, path=path, filter=filter_)
-    query, position = begin(app, query, cursor)
-    found = await (_exact(app, query) if query.kind == "exact" else _near(app, query))
+    query, position = begin(app, DuplicatesQuery(kind=kind, path=path, filter=filter_), cursor)
+    found = await (_exact(app, query) if query.kind == "exact" else _looked(app, query, position))
     groups = sorted(found.groups, key=lambda group: (-group.reclaim_mb, group.keep))
     shown, following = _page(app, position, groups, limit)
     moved = position.at > 0 and [group.keep for group in groups[position.at - 1 : position.at]] != [position.last]
     notes = [
         found.note,
         "the library changed since the last page: some may repeat or be missing" if moved else "",
-        _ADVICE if shown and not position.at else "",
+        _ADVICE[query.kind] if shown and not position.at else "",
     ]
     return Duplicates(
-        kind=query.kind,
         groups=shown,
         total_groups=len(groups),
         total_copies=sum(len(group.ids) + group.more for group in groups),
@@ -89,15 +108,11 @@ def _same_bytes(files: Sequence[Entry]) -> list[Copies]:
     for entry in files:
         if entry.md5 and entry.size:
             known[entry.md5, entry.size].append(entry)
-    groups = []
-    for (md5, _), same in known.items():
-        if len(same) > 1:
-            found = twins(md5, map(_file, same))
-            groups.append(_copies([(each.id, each.size) for each in found.files], found.why))
-    return groups
+    # Ranked as the other kinds are: an answer that kept another twin would, together with theirs, leave none.
+    return [_copies("exact", *ranked(same)) for same in known.values() if len(same) > 1]
 
 
-async def _near(app: App, query: DuplicatesQuery) -> _Found:
+async def _looked(app: App, query: DuplicatesQuery, position: Position) -> _Found:
     if app.index is None or not await app.covered():
         raise CodedError(
             Code.INDEX_MISSING,
@@ -106,31 +121,28 @@ async def _near(app: App, query: DuplicatesQuery) -> _Found:
         )
     files, note = await _files(app, query)
     app.turn.leave()
-    table = await app.index.table()
-    photographs = {entry.id: entry for entry in files if entry.is_photo}
-    owners: dict[int, list[Entry]] = defaultdict(list)
-    for node, row in zip(table.ids, table.rows, strict=True):
-        if node in photographs:
-            owners[int(row)].append(photographs[node])
-    if len(owners) > app.limits.compared:
-        what = f"{len(owners)} pictures are too many to compare all with all; at most {app.limits.compared}"
+    photographs = [entry for entry in files if entry.is_photo]
+    if len(photographs) > app.limits.compared:
+        what = f"{len(photographs)} pictures are too many to compare all with all; at most {app.limits.compared}"
         raise CodedError(Code.BAD_ARGUMENT, what, _NARROW)
-    rows = sorted(owners)
-    if not rows:
-        return _Found([], 0, note or "none of the pictures is in the index")
-    frames = Frames.of([owners[row][0] for row in rows])
-    try:
-        near = await app.near.find(table.vectors[rows], frames, threshold=query.threshold)
-    except LimitError as exc:
-        raise CodedError(Code.BAD_ARGUMENT, exc.message, f"Raise threshold. {_NARROW}") from exc
-    groups = []
-    for members, score in zip(near.groups, near.least, strict=True):
-        order, why = ranked(entry for member in members for entry in owners[rows[member]])
-        groups.append(_copies([(entry.id, entry.size) for entry in order], why, score))
-    looked_at = sum(map(len, owners.values()))
-    missing = len(photographs) - looked_at
-    left_out = f"{missing} pictures are not in the index and were not compared" if missing else ""
-    return _Found(groups, looked_at, "; ".join(each for each in (note, left_out) if each))
+    key = await anyio.to_thread.run_sync(_digest, query.kind, photographs)
+    found: Found
+    if position.at and app.alike is not None and app.alike[0] == key:
+        found = app.alike[1]
+    else:
+        found = await app.index.duplicates(_Listed(app.remote, photographs), kinds=[query.kind])
+        app.alike = key, found
+    groups = [_copies(each.kind, (each.keep, *each.others), each.why, each.least) for each in found.groups]
+    return _Found(groups, found.looked_at, "; ".join(each for each in (note, found.note) if each))
+
+
+def _digest(kind: Sameness, entries: Sequence[Entry]) -> bytes:
+    """Return what stands for a question and all that its answer rests on but the index."""
+    digest = hashlib.blake2b(kind.encode())
+    encoder = msgspec.msgpack.Encoder()
+    for entry in entries:
+        digest.update(encoder.encode(entry))
+    return digest.digest()
 
 
 async def _files(app: App, query: DuplicatesQuery) -> tuple[list[Entry], str]:
@@ -150,30 +162,19 @@ async def _files(app: App, query: DuplicatesQuery) -> tuple[list[Entry], str]:
     return list(found.values()), ""
 
 
-def _file(entry: Entry) -> File:
-    return File(
-        path=entry.path,
-        id=entry.id,
-        size=entry.size,
-        sort=sort_of(entry),
-        taken=entry.taken,
-        created=entry.created,
-        favorite=entry.favorite,
-    )
-
-
-def _copies(files: Sequence[tuple[str, int]], why: str, score: float = 0.0) -> Copies:
-    """Return a group; the first file is the one to keep."""
-    others = files[1:]
+def _copies(kind: Sameness, entries: Sequence[Entry], why: str, least: float | None = None) -> Copies:
+    """Return a group; the first entry is the one to keep."""
+    others = entries[1:]
     group = Copies(
-        keep=files[0][0],
+        kind=kind,
+        keep=entries[0].id,
         why=why,
-        ids=[each for each, _ in others[:MAX_CHANGE]],
-        reclaim_mb=round(sum(size for _, size in others) / _MB, 2),
+        ids=[each.id for each in others[:MAX_CHANGE]],
+        reclaim_mb=round(sum(each.size for each in others) / _MB, 2),
         more=max(0, len(others) - MAX_CHANGE),
     )
-    if score:
-        group.score = score
+    if least is not None:
+        group.score = least
     return group
 
 

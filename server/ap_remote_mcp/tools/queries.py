@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import msgspec
 
 from ap_remote.remote.base import Sort
-from ap_remote.semantic.near import THRESHOLD
 from ap_remote_mcp.errors import Code, CodedError
 from ap_remote_mcp.policy.seal import BrokenSealError
 
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
 SearchMode = Literal["auto", "semantic", "server", "metadata"]
 Source = Literal["folder", "recent", "trash", "favorites", "albums", "unfiled"]
 MediaKind = Literal["any", "photo", "video"]
-Sameness = Literal["exact", "near"]
+Sameness = Literal["exact", "re-encoded", "burst"]
+"""Those of :mod:`ap_remote.semantic.duplicates`, which would import numpy."""
 
 
 class SearchQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="search"):
@@ -52,7 +52,6 @@ class DuplicatesQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """The question of ``photos_duplicates``."""
 
     kind: Sameness = "exact"
-    threshold: float = THRESHOLD
     path: str = ""
     filter: str = ""
 

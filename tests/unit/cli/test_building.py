@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from ap_remote.backends.memory import MemoryRemote
 from ap_remote.cli import building
 from ap_remote.connect import semantic_index
-from ap_remote.semantic import wishes
+from ap_remote.errors import ConfigError
+from ap_remote.semantic import SemanticIndex, wishes
 from ap_remote.semantic.results import BuildReport
 from ap_remote.semantic.stages import Crew, Stages
 from ap_remote.semantic.upkeep import held
@@ -99,6 +101,13 @@ def test_gc_shows_asks_and_takes_away_what_serves_no_search(ap: Ap, folder: Path
     assert "nothing to take away" in ap("index", "gc", "local:", "--yes").output
 
 
+def test_gc_of_no_index_says_that_there_is_none(ap: Ap, home: Path) -> None:
+    said = " ".join(ap("index", "gc", "local:", "--yes").output.split())
+    assert f"there is no index in {home}" in said
+    assert "in use" not in said
+    assert not (home / "accounts").exists()
+
+
 def test_gc_tells_a_script_what_it_took_away(ap: Ap, folder: Path) -> None:
     said = json.loads(ap("index", "gc", "local:", "--yes", "--json").stdout)
     assert said["removed"] == [OLD]
@@ -129,6 +138,23 @@ def test_wishes_for_builds_are_kept_with_the_index(home: Path) -> None:
     building.keep_wishes(where, frames=3, switch_at=0.9)
     building.keep_wishes(where, frames=2, switch_at=None)
     assert wishes.read(where) == wishes.Wishes(frames=2, switch_at=0.9)
+
+
+def test_what_a_build_is_to_keep_to_is_written_beside_the_loop(ap: Ap, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+
+    def written(folder: Path, **wanted: object) -> None:
+        threads.append(threading.current_thread())
+        raise ConfigError(f"{wanted}")
+
+    async def planted(self: SemanticIndex) -> PlantedEncoder:
+        return PlantedEncoder()
+
+    monkeypatch.setattr(SemanticIndex, "encoder", planted)
+    monkeypatch.setattr(wishes, "write", written)
+    said = ap("index", "build", "memory:", "--frames", "2", code=2).output
+    assert "'frames': 2" in said
+    assert threads != [threading.main_thread()]
 
 
 def test_on_a_terminal_a_build_is_drawn(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

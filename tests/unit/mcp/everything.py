@@ -15,6 +15,7 @@ from ap_remote.model import NodeId
 from ap_remote.remote.features import SupportsAlbums, SupportsPeople
 from ap_remote.semantic.library import VectorTable
 from ap_remote.semantic.results import BuildReport, IndexStatus
+from ap_remote.semantic.vectors import Held
 from ap_remote_mcp import server as server_module
 from ap_remote_mcp.policy.abilities import Ability
 from ap_remote_mcp.policy.limits import Limits
@@ -55,7 +56,7 @@ class Index:
         )
 
     async def table(self):
-        return VectorTable((), np.empty(0, np.intp), np.empty((0, 4), np.float32), ())
+        return VectorTable((), np.empty(0, np.intp), Held(np.empty(0, np.int64), np.empty((0, 4), np.float16)))
 
     async def encode_texts(self, texts):
         return np.eye(len(texts), 4, dtype=np.float32)

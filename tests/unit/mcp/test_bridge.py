@@ -173,7 +173,7 @@ async def test_only_removing_is_marked_destructive(open_client, library):
         ("photos_download", {"ids": ["x"] * 201, "to": "root1"}, "`$.ids`"),
         ("photos_download", {"ids": ["x"], "to": "root1", "size": "huge"}, "`$.size`"),
         ("photos_duplicates", {"kind": "similar"}, "`$.kind`"),
-        ("photos_duplicates", {"threshold": 0.5}, "`$.threshold`"),
+        ("photos_duplicates", {"threshold": 0.98}, "unknown field `threshold`"),
         ("photos_suggest_folders", {"by": "label"}, "`$.by`"),
         ("photos_suggest_folders", {"max_folders": 101}, "`$.max_folders`"),
         ("photos_suggest_folders", {"min_size": 1}, "`$.min_size`"),

@@ -1,18 +1,24 @@
-"""Copies: by their bytes, by how they look; which to keep, pages, bounds."""
+"""Photographs that are one: the same bytes, encoded anew, a burst; which to keep, pages, bounds."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.util import find_spec
 from io import BytesIO
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from ap_remote.backends.memory import MemoryRemote
+from ap_remote.model import Media
 from ap_remote.semantic import SemanticIndex
+from ap_remote.semantic.duplicates import KINDS
 from ap_remote_mcp.policy.limits import Limits
-from ap_remote_mcp.server import build_server
+from ap_remote_mcp.tools.queries import Sameness
 from tests.unit.mcp.everything import call
 from tests.unit.semantic.planted import PlantedEncoder
 
@@ -53,6 +59,7 @@ async def test_files_of_the_same_bytes_are_groups_with_the_one_to_keep(open_clie
     assert (answer["total_groups"], answer["total_copies"], answer["looked_at"]) == (2, 3, 8)
     assert "ap dedupe" in answer["note"]
     assert "score" not in pictures
+    assert [group["kind"] for group in answer["groups"]] == ["exact", "exact"]
 
 
 async def test_a_favourite_is_the_one_to_keep_and_trash_is_not_looked_at(open_client, twins):
@@ -155,87 +162,206 @@ async def test_what_was_found_goes_to_the_trash_by_its_ids(open_client, twins):
     assert (await remote.stat("Pictures/a.jpg")).id == group["keep"]
 
 
-# -- near --------------------------------------------------------------------------------------------------------------
+# -- by how they look --------------------------------------------------------------------------------------------------
+
+
+class Dim(PlantedEncoder):
+    """Sees eight by eight brightnesses beside much that all pictures share, so that a step aside changes little."""
+
+    dim = 65
+    thumbnail_size = 160
+
+    def encode_images(self, images):
+        rows = [np.asarray(image.convert("L").resize((8, 8)), dtype=np.float32).ravel() for image in images]
+        seen = np.stack([np.append((row - row.mean()) / max(row.std(), 1), 24) for row in rows]).astype(np.float32)
+        return seen / np.linalg.norm(seen, axis=1, keepdims=True)
+
+
+class Asked(SemanticIndex):
+    """Counts how often copies were looked for."""
+
+    looked = 0
+
+    async def duplicates(self, *args, **kwargs):
+        self.looked += 1
+        return await super().duplicates(*args, **kwargs)
+
+
+@cache
+def scene(name):
+    image = Image.open(Path(find_spec("skimage").submodule_search_locations[0]) / "data" / name).convert("RGB")
+    image.thumbnail((240, 240))
+    return image
+
+
+def part(image, left):
+    """Nine tenths of a picture, from so far to the right."""
+    width, height = image.size
+    return image.crop((int(left * width), height // 20, int((left + 0.9) * width), height // 20 + int(0.9 * height)))
+
+
+def saved(image, *, quality=90, smaller=1):
+    stream = BytesIO()
+    image.resize((image.width // smaller, image.height // smaller)).save(stream, "JPEG", quality=quality)
+    return stream.getvalue()
+
+
+def shoot(remote, path, data, taken, *, camera="EOS", **fields):
+    node = remote.seed(path, data, taken=taken, **fields)
+    width, height = Image.open(BytesIO(data)).size
+    remote.plant(node, media=Media(make=camera and "Canon", model=camera, width=width, height=height))
+    return node
 
 
 @pytest.fixture
 async def shown(tmp_path):
-    """A red picture encoded anew, made small and held twice; the next frame of a burst; another colour."""
+    """A photograph, what became of it, the next frame of its burst, the same scene from a step aside, and another."""
     remote = MemoryRemote("home", clock=lambda: NOON)
+    cup = scene("coffee.png")
+    one, aside = part(cup, 0.02), part(cup, 0.06)
+    half = saved(one, smaller=2) + bytes(200_000)  # so that its group frees the most and comes first
     ids = {
-        name: remote.seed(f"Pictures/{name}", data, taken=taken)
-        for name, data, taken in (
-            ("original.jpg", photo("red"), NOON),
-            ("anew.jpg", photo("red", quality=40), NOON),
-            ("small.jpg", photo("red", size=(80, 60)), None),
-            ("small again.jpg", photo("red", size=(80, 60)), None),
-            ("frame.jpg", photo((250, 2, 2)), NOON + timedelta(seconds=1)),
-            ("blue.jpg", photo("blue"), NOON),
+        path: shoot(remote, path, data, taken)
+        for path, data, taken in (
+            ("Pictures/one.jpg", saved(one), NOON),
+            ("Pictures/anew.jpg", saved(one, quality=40), NOON),
+            ("Small/half.jpg", half, None),
+            ("Small/half (1).jpg", half, None),
+            ("Pictures/frame.jpg", saved(part(cup, 0.04)), NOON + timedelta(seconds=1)),
+            ("Aside/next day.jpg", saved(aside), NOON + timedelta(days=1)),
+            ("Aside/undated.jpg", saved(part(cup, 0.10)), None),
+            ("Pictures/rocket.jpg", saved(scene("rocket.jpg")), NOON + timedelta(days=2)),
         )
     }
-    index = SemanticIndex(tmp_path / "semantic", PlantedEncoder())
+    index = Asked(tmp_path / "semantic", Dim())
     await index.build(remote)
     return remote, ids, index
 
 
-async def test_what_looks_the_same_is_a_group_and_the_largest_is_kept(open_client, shown):
+def names(answer, ids):
+    """Return the groups of an answer by path, the one to keep first."""
+    paths = {node: path for path, node in ids.items()}
+    return [[paths[each] for each in (group["keep"], *group["ids"])] for group in answer["groups"]]
+
+
+async def test_what_was_encoded_anew_is_a_copy_and_the_same_scene_from_a_step_aside_is_none(open_client, shown):
     remote, ids, index = shown
     async with open_client(remote, index=index) as client:
-        answer = await call(client, "photos_duplicates", kind="near")
-    (group,) = answer["groups"]
-    assert group["keep"] in {ids["original.jpg"], ids["frame.jpg"]}
-    assert ids["blue.jpg"] not in group["ids"]
-    together = {group["keep"], *group["ids"]}
-    assert {ids["small.jpg"], ids["small again.jpg"]} <= together
-    assert not {ids["original.jpg"], ids["frame.jpg"]} <= together, "frames of a burst are no copies"
-    assert 0.97 <= group["score"] <= 1.0001
-    assert answer["looked_at"] == 6
+        answer = await call(client, "photos_duplicates", kind="re-encoded")
+    (group,) = names(answer, ids)
+    assert group[0] == "Pictures/one.jpg"
+    assert sorted(group[1:]) == ["Pictures/anew.jpg", "Small/half (1).jpg", "Small/half.jpg"]
+    assert answer["groups"][0]["kind"] == "re-encoded"
+    assert 0.98 <= answer["groups"][0]["score"] <= 1.0001
+    assert answer["looked_at"] == len(ids)
+    assert "look at a group before" in answer["note"]
 
 
-async def test_a_filter_bounds_near_copies_too_and_new_ones_are_told_to_be_missing(open_client, shown):
-    remote, _, index = shown
-    remote.seed("Pictures/new.jpg", photo((1, 250, 1)))
+async def test_a_burst_is_its_own_answer_and_is_said_to_be_no_copies(open_client, shown):
+    remote, ids, index = shown
     async with open_client(remote, index=index) as client:
-        some = await call(client, "photos_duplicates", kind="near", filter="name:(small*)")
-        whole = await call(client, "photos_duplicates", kind="near")
-        nothing = await call(client, "photos_duplicates", kind="near", filter="name:(new*)")
-    assert some["groups"] == [], "the same bytes are exact copies"
+        answer = await call(client, "photos_duplicates", kind="burst")
+    (group,) = names(answer, ids)
+    assert {"Pictures/one.jpg", "Pictures/frame.jpg"} <= set(group)
+    assert not any(path.startswith("Aside") for path in group)
+    assert answer["groups"][0]["kind"] == "burst"
+    assert "are different pictures" in answer["note"]
+
+
+async def test_the_answers_are_those_of_the_index_itself(open_client, shown):
+    remote, _, index = shown
+    async with open_client(remote, index=index) as client:
+        told = [await call(client, "photos_duplicates", kind=kind) for kind in KINDS]
+    found = await index.duplicates(remote)
+    assert [
+        (group["kind"], group["keep"], group["why"], group["ids"]) for answer in told for group in answer["groups"]
+    ] == [(each.kind, each.keep.id, each.why, [other.id for other in each.others]) for each in found.groups]
+    assert {group.kind for group in found.groups} == set(KINDS)
+
+
+async def test_whoever_trashes_by_two_answers_keeps_one(open_client, shown):
+    remote, _, index = shown
+    # A name that looks like a copy's, but came first: what is kept among its twins is kept among all.
+    await remote.trash("Pictures/one.jpg", "Pictures/anew.jpg", "Pictures/frame.jpg")
+    cup = saved(part(scene("coffee.png"), 0.02))
+    shoot(remote, "Pictures/cup (1).jpg", cup, NOON)
+    shoot(remote, "Pictures/later/cup.jpg", cup, NOON, created=NOON + timedelta(days=3))
+    await index.build(remote)
+    async with open_client(remote, index=index) as client:
+        answers = [await call(client, "photos_duplicates", kind=kind) for kind in ("exact", "re-encoded")]
+    kept, gone = ({id_ for a in answers for group in a["groups"] for id_ in pick(group)} for pick in (
+        lambda group: [group["keep"]], lambda group: group["ids"],
+    ))  # fmt: skip
+    assert kept - gone == {(await remote.stat("Pictures/cup (1).jpg")).id}
+
+
+async def test_a_folder_and_a_filter_bound_what_is_looked_at_and_new_ones_are_told_to_be_missing(open_client, shown):
+    remote, ids, index = shown
+    late = remote.seed("New/late.jpg", saved(scene("rocket.jpg"), quality=30))
+    async with open_client(remote, index=index) as client:
+        inside = await call(client, "photos_duplicates", kind="re-encoded", path="Pictures")
+        some = await call(client, "photos_duplicates", kind="re-encoded", filter="name:(half*)")
+        both = await call(client, "photos_duplicates", kind="re-encoded", path="Small", filter="type:(PHOTOS)")
+        whole = await call(client, "photos_duplicates", kind="re-encoded")
+        new = await call(client, "photos_duplicates", kind="burst", path="New")
+    assert names(inside, ids) == [["Pictures/one.jpg", "Pictures/anew.jpg"]]
+    assert inside["looked_at"] == 4
+    assert some["groups"] == both["groups"] == [], "the same bytes are exact copies"
+    assert both["looked_at"] == 2
     assert "1 pictures are not in the index" in whole["note"]
-    assert (nothing["groups"], nothing["looked_at"]) == ([], 0)
-    assert "in the index" in nothing["note"]
+    assert new["groups"] == []
+    assert "1 pictures are not in the index" in new["note"]
+    assert not any(late in group["ids"] for group in whole["groups"])
 
 
-async def test_without_an_index_near_says_how_to_get_one(open_client, twins, tmp_path, said):
-    remote, _ = twins
+async def test_without_an_index_only_the_same_bytes_are_found_and_the_rest_says_how_to_get_one(
+    open_client, shown, tmp_path, said
+):
+    remote, ids, _ = shown
     for index in (None, SemanticIndex(tmp_path / "none", PlantedEncoder())):
         async with open_client(remote, index=index) as client:
-            result = await client.call_tool("photos_duplicates", {"kind": "near"})
-        assert said(result).startswith("[index_missing]")
-        assert "photos_sync(what=embeddings)" in said(result)
+            answer = await call(client, "photos_duplicates")
+            refused = [await client.call_tool("photos_duplicates", {"kind": kind}) for kind in ("re-encoded", "burst")]
+        assert names(answer, ids) == [["Small/half.jpg", "Small/half (1).jpg"]]
+        for each in refused:
+            assert said(each).startswith("[index_missing]")
+            assert "photos_sync(what=embeddings)" in said(each)
 
 
 async def test_too_many_pictures_ask_for_a_narrower_question(open_client, shown, said, monkeypatch):
     remote, _, index = shown
     async with open_client(remote, index=index, limits=Limits(compared=4)) as client:
-        result = await client.call_tool("photos_duplicates", {"kind": "near"})
-    assert said(result).startswith("[bad_argument] 5 pictures are too many")
+        result = await client.call_tool("photos_duplicates", {"kind": "re-encoded"})
+        narrower = await call(client, "photos_duplicates", kind="re-encoded", path="Pictures")
+    assert said(result).startswith("[bad_argument] 8 pictures are too many")
     assert "filter" in said(result)
-    monkeypatch.setattr("ap_remote.semantic.near.PAIRS", 1)
+    assert len(narrower["groups"]) == 1
+    monkeypatch.setattr("ap_remote.semantic.near.PAIRS", 0)
     async with open_client(remote, index=index) as client:
-        result = await client.call_tool("photos_duplicates", {"kind": "near"})
-    assert "Raise threshold" in said(result)
+        result = await client.call_tool("photos_duplicates", {"kind": "re-encoded"})
+    assert said(result).startswith("[bad_argument]")
+    assert "narrow it by a filter" in said(result)
 
 
-async def test_the_threshold_says_how_alike(open_client, tmp_path, era):
-    remote = MemoryRemote("home", clock=lambda: NOON)
-    for number, green in enumerate((0, 40, 80)):
-        remote.seed(f"{number}.jpg", photo((255, green, 0)))
-    index = SemanticIndex(tmp_path / "semantic", PlantedEncoder())
+async def test_the_pages_of_an_answer_are_looked_for_once(open_client, shown):
+    remote, _, index = shown
+    rocket = scene("rocket.jpg")
+    shoot(remote, "Rocket/anew.jpg", saved(rocket, quality=40), None)
     await index.build(remote)
-    table = await index.table()
-    cosines = np.sort((table.vectors @ table.vectors.T)[np.triu_indices(3, k=1)])
-    async with open_client(server=build_server(remote, index=index)) as client:
-        loose = await call(client, "photos_duplicates", kind="near", threshold=float(cosines[0]) - 0.01)
-        strict = await call(client, "photos_duplicates", kind="near", threshold=float(cosines[2]) + 0.0005)
-    assert len(loose["groups"][0]["ids"]) == 2
-    assert strict["groups"] == []
+    async with open_client(remote, index=index) as client:
+        first = await call(client, "photos_duplicates", kind="re-encoded", limit=1)
+        second = await call(client, "photos_duplicates", cursor=first["next"])
+        assert index.looked == 1
+        await remote.mark("Rocket/anew.jpg", favorite=True)
+        moved = await call(client, "photos_duplicates", cursor=first["next"])
+        assert index.looked == 2
+        await call(client, "photos_duplicates", kind="re-encoded", limit=1)
+        assert index.looked == 3, "who asks anew is answered anew"
+    assert (first["total_groups"], len(first["groups"]), len(second["groups"])) == (2, 1, 1)
+    assert "next" not in second
+    assert "note" not in second
+    assert moved["groups"][0]["why"] == "it is a favourite"
+
+
+def test_the_kinds_are_those_of_the_index():
+    assert get_args(Sameness) == KINDS

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
+
+from ap_remote.semantic.library import VectorTable
+from ap_remote.semantic.vectors import Held
 
 
 def unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -15,3 +20,9 @@ def planted(groups: int, size: int, *, dim: int = 32, noise: float = 0.05) -> ND
     random = np.random.default_rng(2)
     vectors = np.repeat(unit(random.normal(size=(groups, dim))), size, axis=0)
     return unit(vectors + random.normal(size=vectors.shape) * noise)
+
+
+def table_of(vectors: NDArray[np.float32], ids: Iterable[str] = ()) -> VectorTable:
+    """Return vectors as an index hands them out, each a photograph's; without ids they are nobody's."""
+    named, places = tuple(ids), np.arange(len(vectors))
+    return VectorTable(named, places[: len(named)], Held(places, vectors))

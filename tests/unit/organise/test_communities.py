@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from ap_remote.organise import neighbours, themes
 from ap_remote.organise.communities import NEIGHBOURS, agreement, centre, communities, mutual
-from tests.unit.organise.planted import planted, unit
+from tests.unit.organise.planted import planted, table_of, unit
 
 
 def found_in(vectors, alike=None):
-    alike = themes.usual_likeness(vectors) if alike is None else alike
+    alike = themes.usual_likeness(table_of(vectors)) if alike is None else alike
     return [group.tolist() for group in communities(vectors, alike)]
 
 
@@ -60,7 +60,7 @@ def test_a_chain_of_neighbours_is_divided():
 def test_one_photograph_is_a_group_of_one():
     assert found_in(planted(1, 1), 0.9) == [[0]]
     assert found_in(planted(3, 1), 0.9) == [[0], [1], [2]]
-    assert themes.usual_likeness(planted(1, 1)) == themes.TIGHTEST
+    assert themes.usual_likeness(table_of(planted(1, 1))) == themes.TIGHTEST
 
 
 def test_a_large_library_s_neighbours_are_found_in_parts_of_the_space(monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,6 +17,7 @@ from ap_remote.organise import apply, propose, undo
 from ap_remote.organise.copies import find_bursts, find_duplicates
 from ap_remote.semantic import SemanticIndex
 from ap_remote.semantic.duplicates import Alike, Duplicates
+from ap_remote.semantic.near import ranked
 from tests.unit.organise.library import albums, tree
 from tests.unit.semantic.planted import PlantedEncoder
 
@@ -127,6 +129,39 @@ def of(*groups):
 
 def entries(*names):
     return {name: shot(name) for name in names}
+
+
+def found_by(sharpness, **pictures):
+    """Return a group as the search for duplicates makes it, of pictures (width, bytes) whose sharpness it knows."""
+    seen = [
+        msgspec.structs.replace(shot(name), md5=name, size=size, media=Media(width=width, height=100))
+        for name, (width, size) in pictures.items()
+    ]
+    order, why = ranked(seen, sharpness)
+    return Alike(kind="re-encoded", keep=order[0], why=why, others=tuple(order[1:]), least=0.99)
+
+
+def reasons(group):
+    grouping = find_duplicates({each.id: each for each in (group.keep, *group.others)}, of(group), min_size=1)
+    return {each.entry.id: each.reason.rpartition(": ")[2] for each in grouping.groups[0].members}
+
+
+def test_a_plan_and_the_list_of_duplicates_give_one_reason_for_a_pair():
+    for size in (1, 2, 3):  # fewer bytes, as many, more: sharpness goes before them
+        group = found_by({"a": 9.0, "b": 1.0}, a=(100, size), b=(100, 2))
+        assert (group.keep.id, group.why) == ("a", "it is the sharpest")
+        assert reasons(group) == {"b": group.why}
+    assert reasons(found_by({"a": 1.0, "b": 1.0}, a=(100, 2), b=(100, 1))) == {"b": "it has the most bytes"}
+    assert reasons(found_by({"a": 1.0, "b": 9.0}, a=(101, 2), b=(100, 2))) == {"b": "it has the most pixels"}
+
+
+def test_what_lies_behind_the_next_best_is_told_by_what_weighs_most():
+    sharpness = {"a": 9.0, "b": 1.0, "c": 1.0, "d": 9.0}
+    group = found_by(sharpness, a=(100, 2), b=(100, 2), c=(100, 1), d=(50, 9))
+    assert [each.id for each in (group.keep, *group.others)] == ["a", "b", "c", "d"]
+    assert reasons(group) == {"b": "it is the sharpest", "c": "it is the sharpest", "d": "it has the most pixels"}
+    group = found_by({"a": 9.0, "b": 9.0, "c": 1.0}, a=(100, 3), b=(100, 2), c=(100, 9))
+    assert reasons(group) == {"b": "it has the most bytes", "c": "it is the sharpest"}
 
 
 def test_each_burst_is_an_album_with_the_frame_to_keep_first():

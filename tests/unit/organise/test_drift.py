@@ -9,8 +9,8 @@ from ap_remote.organise import propose
 from ap_remote.organise.drift import Looks
 from ap_remote.organise.events import find_events
 from ap_remote.semantic import SemanticIndex
-from ap_remote.semantic.library import VectorTable
 from tests.unit.organise.library import account
+from tests.unit.organise.planted import table_of
 from tests.unit.organise.test_events import ROME, VANCOUVER, shot, trip
 from tests.unit.semantic.planted import PlantedEncoder
 
@@ -23,7 +23,7 @@ def looks_of(shown, *, noise=0.1):
     scenes = {name: random.normal(size=DIM) for name in sorted(set(shown.values()))}
     vectors = np.stack([scenes[name] + noise * random.normal(size=DIM) for name in shown.values()])
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    return Looks(VectorTable(tuple(shown), np.arange(len(shown)), vectors, ((),) * len(shown)))
+    return Looks(table_of(vectors, shown))
 
 
 def sitting(first, start, scene, *, count=4, place=VANCOUVER):

@@ -17,8 +17,9 @@ START = datetime(2023, 5, 12, 9, tzinfo=UTC)
 
 
 def shot(number, hours, place=None, *, taken=True):
+    """Return a photograph of a camera whose clock shows so many hours after START, wherever it is."""
     when = START + timedelta(hours=hours) if taken else None
-    media = Media(place=place)
+    media = Media(place=place, exif={"dateTimeOriginal": f"{when:%Y:%m:%d %H:%M:%S}"} if when else {})
     return Entry(
         path=f"{number:03}.jpg", name=f"{number:03}.jpg", id=f"n{number}", kind=Kind.FILE, taken=when, media=media
     )

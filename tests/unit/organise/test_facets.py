@@ -50,6 +50,17 @@ def reasons(plan):
     return {each.path: each.why for each in plan.unassigned}
 
 
+async def test_the_last_evening_of_a_year_is_of_that_year_where_it_was_spent():
+    remote = MemoryRemote("home")
+    california = Place(city="San Francisco", country="United States", latitude=37.77, longitude=-122.42)
+    remote.seed("party.png", picture("red"), place=california, taken=datetime(2023, 1, 1, 4, 0, tzinfo=UTC))
+    by_month = await propose(remote, by="month", min_size=1)
+    assert shape(by_month) == {"2022-12": ["party.png"]}
+    assert by_month.folders[0].members[0].reason == "taken 2022-12-31 20:00"
+    by_place = await propose(remote, by="place", min_size=1, granularity="fine")
+    assert shape(by_place) == {"San Francisco 2022": ["party.png"]}
+
+
 @pytest.mark.parametrize(
     ("granularity", "expected"),
     [

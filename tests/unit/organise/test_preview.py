@@ -16,8 +16,8 @@ from ap_remote.organise.atlas import draw, layout
 from ap_remote.organise.plan import By, PlanFolder, PlanMember, Unassigned, make_plan
 from ap_remote.organise.preview import LARGEST, atlas_of, contact_sheets, render, save_page, shown
 from ap_remote.semantic import SemanticIndex
-from ap_remote.semantic.library import VectorTable
 from tests.unit.organise.library import account
+from tests.unit.organise.planted import table_of
 from tests.unit.semantic.planted import PlantedEncoder
 
 HOSTILE = '"><script>alert(1)</script>\u202e\0<img src=http://x onerror=y>'
@@ -45,7 +45,7 @@ def plan(folders=2, size=30, **fields):
 def table(made, *, dim=8):
     ids = [each.id for folder in made.folders for each in folder.members] + [each.id for each in made.unassigned]
     vectors = np.random.default_rng(1).normal(size=(len(ids), dim)).astype(np.float32)
-    return VectorTable(tuple(ids), np.arange(len(ids)), vectors, ((),) * len(ids))
+    return table_of(vectors, ids)
 
 
 class Tags(HTMLParser):

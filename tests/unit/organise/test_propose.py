@@ -8,9 +8,8 @@ from ap_remote.model import Entry, Kind
 from ap_remote.organise import apply, propose, themes, undo
 from ap_remote.organise.vocabulary import ALBUM_NAMES
 from ap_remote.semantic import SemanticIndex
-from ap_remote.semantic.library import VectorTable
 from tests.unit.organise.library import COLOURS, account, albums, tree
-from tests.unit.organise.planted import planted
+from tests.unit.organise.planted import planted, table_of
 from tests.unit.semantic.planted import PlantedEncoder, picture
 
 WORDS = {"rose": "red", "sea": "blue", "ocean": "blue", "grass": "lime"}
@@ -148,44 +147,45 @@ def library(things=("", "", "")):
         for number, thing in enumerate(things)
     }
     vectors = planted(1, len(things))
-    table = VectorTable(tuple(entries), np.arange(len(things)), vectors, ((),) * len(things))
     random = np.random.default_rng(9).normal(size=(300, 32)).astype(np.float32)
     words = tuple(f"word {number}" for number in range(300))
-    return entries, table, themes.Names(words, random / np.linalg.norm(random, axis=1, keepdims=True))
+    return entries, vectors, themes.Names(words, random / np.linalg.norm(random, axis=1, keepdims=True))
+
+
+def found(entries, vectors, names, *, min_size):
+    return themes.find_themes(entries, table_of(vectors, entries), names, min_size=min_size, similarity=0.5)
 
 
 def test_what_the_service_sees_on_most_of_a_theme_is_its_name():
-    [group] = themes.find_themes(
-        *library(("hot_air_balloon", "hot_air_balloon", "")), min_size=2, similarity=0.5
-    ).groups
+    [group] = found(*library(("hot_air_balloon", "hot_air_balloon", "")), min_size=2).groups
     assert group.name == "Hot air balloon"
     assert "67%" in group.reason
 
 
 def test_a_theme_for_which_no_word_stands_out_gets_none():
-    [group] = themes.find_themes(*library(), min_size=2, similarity=0.5).groups
+    [group] = found(*library(), min_size=2).groups
     assert group.name == "Alike"
     assert "no word stands out" in group.reason
 
 
 def test_pages_and_screens_are_taken_out_before_themes_are_looked_for():
     things = ("",) * 40
-    entries, table, _ = library(things)
+    entries, vectors, _ = library(things)
     text = np.zeros(32, dtype=np.float32)
     text[0] = 1
-    table.vectors[:5] = text
+    vectors[:5] = text
     rest = planted(2, 1)
     names = themes.Names(("Receipts", "Cats", "Dogs"), np.stack([text, *rest]))
-    found = themes.find_themes(entries, table, names, min_size=3, similarity=0.5).groups
-    papers = next(group for group in found if group.name == themes.PAPERS_NAME)
+    groups = found(entries, vectors, names, min_size=3).groups
+    papers = next(group for group in groups if group.name == themes.PAPERS_NAME)
     assert {member.entry.id for member in papers.members} == {f"n{number}" for number in range(5)}
 
 
 def test_what_is_unlike_the_middle_of_what_is_near_it_is_left_out_with_the_likeness_that_is_asked():
-    entries, table, names = library(("",) * 9)
-    table.vectors[8] = -table.vectors[8]
-    found = themes.find_themes(entries, table, names, min_size=3, similarity=0.5)
-    assert [len(group.members) for group in found.groups] == [8]
-    [alone] = found.unassigned
+    entries, vectors, names = library(("",) * 9)
+    vectors[8] = -vectors[8]
+    grouping = found(entries, vectors, names, min_size=3)
+    assert [len(group.members) for group in grouping.groups] == [8]
+    [alone] = grouping.unassigned
     assert alone.id == "n8"
     assert "0.50" in alone.why

@@ -88,7 +88,7 @@ def test_a_home_needs_weeks_of_photographs():
 
 
 def test_an_evening_over_midnight_is_one_event_of_one_day():
-    evening = datetime(2023, 5, 12, 20, tzinfo=UTC)
+    evening = datetime(2023, 5, 12, 18, tzinfo=UTC)  # eight o'clock in Rome
     assert named([shot(evening + timedelta(hours=hour), ROME) for hour in range(7)]) == ["Rome, 12 May 2023"]
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from ap_remote.errors import ConfigError, StoreError
 from ap_remote.semantic import compaction
+from ap_remote.semantic.catalog import Catalog
 from ap_remote.semantic.compaction import compact, dead_share, remove_generation
 from ap_remote.semantic.store import EmbeddingStore
 from tests.unit.semantic.killed import killed
@@ -94,6 +95,44 @@ def test_large_shards_are_put_together_in_pieces_that_memory_holds(tmp_path, mon
     assert contents(tmp_path) == left(living)
     with EmbeddingStore(tmp_path) as store:
         assert len(store.catalog.shards(ONE)) == 3
+
+
+def test_shards_between_whose_rows_others_lie_lose_their_own_dead_rows_only(tmp_path, monkeypatch):
+    three_shards(tmp_path)
+    compacted(tmp_path, [0, 1, 5, 6, 7, 8, 9, 10, 11])
+    monkeypatch.setattr(compaction, "SHARD_ROWS", 1)
+    with EmbeddingStore(tmp_path) as store:
+        first, between = store.catalog.extents(ONE)
+        assert (first.first, between.first, between.last, first.last) == (0, 5, 9, 11)
+        assert [(each.rows, each.living) for each in (first, between)] == [(4, 4), (5, 5)]
+    living = [1, 5, 7, 10]
+    report = compacted(tmp_path, living)
+    assert (report.removed, report.kept) == (5, 4)
+    assert contents(tmp_path) == left(living)
+
+
+def test_no_more_rows_than_a_new_shard_has_are_looked_at_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(compaction, "SHARD_ROWS", 8)
+    three_shards(tmp_path)
+    asked = []
+    real = Catalog.contents_of
+    monkeypatch.setattr(
+        Catalog, "contents_of", lambda self, one, rows: asked.append(len(rows)) or real(self, one, rows)
+    )
+    for everything in ("living_places", "places", "keys"):
+        monkeypatch.setattr(Catalog, everything, noted(asked, getattr(Catalog, everything)))
+    compacted(tmp_path, [0, 1, 2, 3, 5, 6, 7, 8, 10, 11, 12, 13])
+    assert sum(asked) == 24
+    assert max(asked) <= 8
+
+
+def noted(asked, inner):
+    def call(*args):
+        found = inner(*args)
+        asked.append(len(found))
+        return found
+
+    return call
 
 
 def test_a_full_disk_keeps_all_rows(tmp_path):

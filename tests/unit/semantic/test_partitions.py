@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 
 import msgspec
 import pytest
@@ -23,7 +23,6 @@ from ap_remote.errors import (
     BusyStoreError,
     ConfigError,
     EncoderError,
-    MissingExtraError,
     StoreError,
     UnavailableError,
 )
@@ -69,11 +68,14 @@ def place(tmp_path):
 
 async def cut(remote, folder, *, size, build="one"):
     """Return the partitions of all that is to be done."""
-    with EmbeddingStore(folder, write=True) as store:
-        plan = Plan(store, PlantedEncoder(), frames=0, retry=False, now=NOW)
-        async for entry in remote.search(""):
-            plan.take(entry)
-        return partitions.cut(plan.close(complete=True), build=build, places=1, now=NOW, size=size)
+    with (
+        EmbeddingStore(folder, write=True) as store,
+        Plan(store, PlantedEncoder(), frames=0, retry=False, now=NOW) as plan,
+    ):
+        plan.take([entry async for entry in remote.search("")])
+        plan.settle(complete=True)
+        items = chain.from_iterable(plan.pieces())
+        return [*partitions.cut(items, count=plan.count, build=build, places=1, now=NOW, size=size)]
 
 
 def target(place):
@@ -315,7 +317,7 @@ async def test_what_a_log_shows_of_a_task_is_neither_path_nor_address(remote, tm
 @pytest.mark.parametrize(("work", "sizes"), [(10, [10]), (1000, [64] * 15 + [40]), (100_000, [4096] * 24 + [1696])])
 def test_partitions_are_large_unless_somebody_would_have_no_work(work, sizes):
     items = [Item(f"{number:032x}", []) for number in range(work)]
-    pieces = partitions.cut(items, build="one", places=4, now=NOW)
+    pieces = [*partitions.cut(iter(items), count=work, build="one", places=4, now=NOW)]
     assert [len(each.items) for each in pieces] == sizes
     assert [item for each in pieces for item in each.items] == items
     assert len({each.name for each in pieces}) == len(pieces)
@@ -348,23 +350,6 @@ def test_a_worker_that_knows_another_account_by_that_name_says_so(config):
     config("http://127.0.0.1:2")
     with pytest.raises(ConfigError, match="is another one there"):
         cluster.remote()
-
-
-async def test_no_scheduler_at_the_address_is_one_sentence_and_nothing_is_begun(remote, tmp_path, monkeypatch):
-    monkeypatch.setattr(distributed, "PATIENCE", 0.05)
-    cluster = distributed.Cluster("tcp://127.0.0.1:9", lambda: remote)
-    with pytest.raises(UnavailableError, match="does not answer: start one"):
-        await made(remote, tmp_path, cluster=cluster)
-    with pytest.raises(ConfigError, match="no address of a dask scheduler"):
-        await made(remote, tmp_path, cluster=cluster._replace(address="nonsense://127.0.0.1:9"))
-    with EmbeddingStore(tmp_path) as store:
-        assert store.catalog.generations() == []
-
-
-async def test_without_dask_a_build_on_a_cluster_names_the_extra(remote, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(MissingExtraError, match=r"ap-remote\[dask\]"):
-        await made(remote, tmp_path, cluster=distributed.Cluster("tcp://127.0.0.1:9", lambda: remote))
 
 
 async def test_while_another_build_runs_no_cluster_is_asked(remote, tmp_path):

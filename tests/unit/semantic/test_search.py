@@ -12,7 +12,8 @@ from PIL import Image
 from ap_remote.backends.memory import MemoryRemote
 from ap_remote.errors import ConfigError, EncoderError, MissingExtraError, NotFoundError, QuerySyntaxError, StoreError
 from ap_remote.model import NodeId
-from ap_remote.semantic import SemanticIndex, extras
+from ap_remote.semantic import SemanticIndex, extras, shards
+from ap_remote.semantic.catalog import Catalog
 from tests.unit.semantic.planted import PlantedEncoder, picture
 
 SHADES = {"red": "red", "dark red": "#c00000", "orange": "orange", "blue": "blue", "navy": "#0000a0", "lime": "lime"}
@@ -195,9 +196,26 @@ async def test_the_table_has_every_photograph_with_its_vector(index, remote):
     await index.build(remote)
     table = await index.table()
     assert len(table.ids) == len(table.rows) == len(SHADES) + 1
-    assert table.vectors.shape == (len(SHADES), 16)
-    assert len(table.labels) == len(SHADES)
-    assert np.linalg.norm(table.vectors, axis=1) == pytest.approx(1, abs=1e-2)
+    everything = np.arange(table.size)
+    vectors = table.take(everything)
+    assert (vectors.shape, vectors.dtype) == ((len(SHADES), 16), np.float32)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-2)
+    assert [block.tolist() for block in table.blocks(2)] == [part.tolist() for part in np.split(vectors, [2, 4])]
+    names = {entry.id: entry.name async for entry in remote.search("")}
+    labels = dict(zip((names[node] for node in table.ids), table.labels(table.rows), strict=True))
+    assert labels["red.png"] == labels["a.png"] == (("red", 0.9), ("paint", 0.05))
+
+
+async def test_a_table_reads_vectors_and_labels_when_they_are_asked_for(index, monkeypatch):
+    read = []
+    real = shards.read
+    monkeypatch.setattr(shards, "read", lambda depot, name, dim: read.append(name) or real(depot, name, dim=dim))
+    monkeypatch.setattr(Catalog, "labels_of", lambda self, one, rows: read.append("labels") or {})
+    table = await index.table()
+    assert (table.size, read) == (len(SHADES), [])
+    assert table.total() == pytest.approx(table.take(range(table.size)).sum(axis=0), abs=1e-5)
+    assert table.labels(np.array([0])) == [()]
+    assert read == ["shard-000000", "labels"]
 
 
 def test_a_missing_extra_is_named(monkeypatch):

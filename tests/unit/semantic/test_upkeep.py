@@ -4,6 +4,7 @@ import pytest
 
 from ap_remote.backends.memory import MemoryRemote
 from ap_remote.errors import BusyStoreError, ConfigError, StoreError
+from ap_remote.semantic.depot import LocalDepot
 from ap_remote.semantic.store import EmbeddingStore
 from ap_remote.semantic.upkeep import collect, compact, held, idle
 from tests.unit.semantic.planted import PlantedEncoder, picture
@@ -67,3 +68,24 @@ def test_while_a_build_runs_nothing_is_taken_away(folder):
             with pytest.raises(BusyStoreError):
                 action()
     assert len(held(folder)) == 2
+
+
+@pytest.mark.parametrize("done", range(2))
+def test_taking_vectors_away_goes_on_where_it_was_broken_off(folder, monkeypatch, done):
+    removed = []
+    remove = LocalDepot.remove
+
+    def failing(depot, name):
+        if len(removed) == done:
+            raise KeyboardInterrupt
+        removed.append(name)
+        remove(depot, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalDepot, "remove", failing)
+        with pytest.raises(KeyboardInterrupt):
+            collect(folder, [OLD])
+    assert [each.fingerprint for each in held(folder)] == [NEW, OLD], "nothing is left that no command tells of"
+    collect(folder, [OLD])
+    assert [each.fingerprint for each in held(folder)] == [NEW]
+    assert not [each for each in folder.rglob("*") if OLD in str(each) and each.is_file()]
