@@ -17,7 +17,9 @@ _FORKING = """
 import json, os, sys, tempfile
 sys.path.insert(0, os.getcwd())
 import tests.unit.semantic.test_compaction
+from ap_remote.semantic.extras import need
 
+need("faiss")
 for line in sys.stdin:
     asked = json.loads(line)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from ap_remote.semantic.rows import Watermark
 from ap_remote.semantic.tiers import Choice, Tier
 from ap_remote.semantic.vectors import ExactIndex
 from tests.contracts.vector_index import CLOSE, DIM, planted, queries
+from tests.unit.semantic.killed import killed
 
 
 class Source:
@@ -262,3 +264,26 @@ def test_an_index_that_does_not_fit_on_the_disk_still_answers(tmp_path, changing
     shows(opened(tmp_path, changing), changing)
     assert "not cached" in caplog.text
     assert list(tmp_path.iterdir()) == []
+
+
+_CACHING = """
+from ap_remote.semantic.faiss_index import open_index
+from ap_remote.semantic.rows import Watermark
+from tests.contracts.vector_index import DIM, planted
+
+open_index(folder, fingerprint="f" * 16, dim=DIM, watermark=Watermark(40, 7), load=lambda: planted(40))
+"""
+
+
+def test_an_index_whose_writing_is_killed_at_any_step_is_made_again(tmp_path, reopen):
+    right = reopen(changes=5).search(queries(3), 5)
+    for step in range(1, 30):
+        reopen(changes=5)  # what the killed process replaces
+        ran = killed(tmp_path / "index", step, _CACHING)
+        found = reopen(changes=7).search(queries(3), 5)
+        assert np.array_equal(right.rows, found.rows)
+        if ran.returncode == 0:
+            break
+        assert ran.returncode == -signal.SIGKILL, ran.stderr
+    assert ran.stdout == "lived\n"
+    assert step > 4, "it was killed at some steps"
