@@ -136,7 +136,9 @@ def service(home, tmp_path_factory):
     data = tmp_path_factory.mktemp("service")
     app = create_app(data)
     watched = Watched(app)
-    config = uvicorn.Config(watched, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        watched, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1, timeout_keep_alive=75
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -51,7 +51,9 @@ def account(home, tmp_path_factory):
     """Serve photographs as the account ``home:``, and return the values of its cookies."""
     data = tmp_path_factory.mktemp("service")
     app = create_app(data)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1, timeout_keep_alive=75)
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
