@@ -74,6 +74,31 @@ def test_a_second_writer_is_refused_and_a_reader_is_not(tmp_path):
     EmbeddingStore(tmp_path, write=True).close()
 
 
+_SECOND_BUILDER = """
+from ap_remote.errors import BusyStoreError
+from ap_remote.semantic.store import EmbeddingStore
+
+try:
+    EmbeddingStore(folder, write=True)
+except BusyStoreError as exc:
+    print(exc)
+with EmbeddingStore(folder) as reader:
+    print(reader.watermark("1" * 16).rows)
+"""
+
+
+def test_a_writer_of_another_process_is_refused_and_a_reader_is_not(tmp_path):
+    fill(tmp_path)
+    with EmbeddingStore(tmp_path, write=True):
+        refused = killed(tmp_path, 0, _SECOND_BUILDER)
+    assert refused.returncode == 0, refused.stderr
+    sentence, rows, lived = refused.stdout.splitlines()
+    assert "another" in sentence
+    assert (rows, lived) == ("3", "lived")
+    free = killed(tmp_path, 0, _SECOND_BUILDER)
+    assert free.stdout.splitlines() == ["3", "lived"]
+
+
 def test_a_reader_of_nothing_is_told_to_build(tmp_path):
     with pytest.raises(StoreError, match="ap index build"):
         EmbeddingStore(tmp_path)
