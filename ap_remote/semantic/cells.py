@@ -37,12 +37,8 @@ def centres(sample: NDArray[np.float32], count: int) -> NDArray[np.float32]:
 
 def put(inverted: Any, vectors: NDArray[np.float32], ids: NDArray[np.int64]) -> None:
     """Put *vectors* ``[n, dim]`` into FAISS's inverted file, each into the cell whose middle it is nearest to."""
-    faiss = need("faiss")
-    middles = faiss.downcast_index(inverted.quantizer)
-    if not isinstance(middles, faiss.IndexFlat):  # so many cells that a graph finds the nearest
-        inverted.add_with_ids(vectors, ids)
-        return
     torch = need("torch")
+    middles = inverted.quantizer
     table = torch.from_numpy(middles.reconstruct_n(0, middles.ntotal)).T
     blocks = torch.from_numpy(vectors).split(_BLOCK)
     nearest = torch.cat([(block @ table).argmax(dim=1) for block in blocks]).numpy()

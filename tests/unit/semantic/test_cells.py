@@ -36,7 +36,7 @@ def test_a_library_of_copies_has_cells_and_no_warning_is_given():
     assert np.isfinite(found).all()
 
 
-@pytest.mark.parametrize(("factory", "share"), [("IVF9,SQfp16", 1.0), ("IVF9_HNSW8,SQ8", 0.95)])
+@pytest.mark.parametrize(("factory", "share"), [("IVF9,SQfp16", 1.0), ("IVF9,SQ8", 0.95)])
 def test_rows_lie_where_a_search_for_them_looks_first(monkeypatch, factory, share):
     """All of them, but for those that a byte a number no longer tells apart."""
     monkeypatch.setattr(cells, "_BLOCK", 64)
