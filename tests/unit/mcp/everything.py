@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
@@ -13,6 +14,7 @@ from mcp.types import ElicitResult
 
 from ap_remote.model import NodeId
 from ap_remote.remote.features import SupportsAlbums, SupportsPeople
+from ap_remote.semantic.duplicates import Duplicates
 from ap_remote.semantic.library import VectorTable
 from ap_remote.semantic.results import BuildReport, IndexStatus
 from ap_remote.semantic.vectors import Held
@@ -37,6 +39,8 @@ def alike(allowed):
 class Index:
     """An index that finds nothing and builds at once."""
 
+    folder = Path("nowhere")
+
     def status(self):
         return IndexStatus(folder="/home/somebody/secret", built=True, photos=7)
 
@@ -57,6 +61,13 @@ class Index:
 
     async def table(self):
         return VectorTable((), np.empty(0, np.intp), Held(np.empty(0, np.int64), np.empty((0, 4), np.float16)))
+
+    async def duplicates(self, remote, *, query="", kinds=()):
+        looked_at = [entry async for entry in remote.search(query) if not entry.is_folder]
+        return Duplicates(groups=(), looked_at=len(looked_at))
+
+    async def encoder(self):
+        return SimpleNamespace(fingerprint="0" * 16)
 
     async def encode_texts(self, texts):
         return np.eye(len(texts), 4, dtype=np.float32)
