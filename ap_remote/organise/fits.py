@@ -105,10 +105,10 @@ async def calibrations(index: SemanticIndex) -> dict[str, Calibration]:
     Raises:
         StoreError: it is damaged.
     """
-    from ap_remote.semantic.calibration import read
+    from ap_remote.semantic.calibration import place, read
 
     encoder = await index.encoder()
-    return await asyncio.to_thread(read, index.folder / "calibration" / f"{encoder.fingerprint}.json")
+    return await asyncio.to_thread(read, place(index.folder, encoder.fingerprint))
 
 
 def learned_of(taxonomy: Taxonomy, known: Mapping[str, Calibration]) -> dict[str, Learned]:

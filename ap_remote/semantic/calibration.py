@@ -166,6 +166,11 @@ def fit(question: str, found: Sequence[Marks], yes: Sequence[bool], *, precision
     )
 
 
+def place(folder: Path, fingerprint: str) -> Path:
+    """Return where an index in *folder* keeps what was calibrated with an encoder."""
+    return folder / "calibration" / f"{fingerprint}.json"
+
+
 def read(file: Path) -> dict[str, Calibration]:
     """Return the calibrations kept in *file*, by question.
 

@@ -194,7 +194,9 @@ class Opened:
         return made
 
     def _marks_file(self, serving: Serving) -> Path:
-        return self._folder / "calibration" / f"{serving.generation.fingerprint}.json"
+        from ap_remote.semantic.calibration import place
+
+        return place(self._folder, serving.generation.fingerprint)
 
     def table(self) -> VectorTable:
         """Return every indexed photograph with its vector and labels."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -221,76 +221,56 @@ class Rows(Database):
 
     def rows_of(self, fingerprint: str, md5s: Iterable[str]) -> dict[str, int]:
         """Return the rows of those contents that have one; of a video that of its first frame."""
-        found: dict[str, int] = {}
-        for chunk in _chunks(md5s):
-            marks = ",".join("?" * len(chunk))
-            with self._guard() as db:
-                found.update(
-                    db.execute(
-                        f"SELECT md5, row FROM rows WHERE fingerprint = ? AND frame = 0 AND md5 IN ({marks})",  # noqa: S608 - only question marks are put in
-                        (fingerprint, *chunk),
-                    ).fetchall()
-                )
-        return found
+        statement = "SELECT md5, row FROM rows WHERE fingerprint = ? AND frame = 0 AND md5"
+        return dict(self._among(statement, fingerprint, md5s))
 
     def all_rows_of(self, fingerprint: str, md5s: Iterable[str]) -> list[int]:
         """Return every row of those contents, of a video all its frames."""
-        found: list[int] = []
-        for chunk in _chunks(md5s):
-            marks = ",".join("?" * len(chunk))
-            with self._guard() as db:
-                answer = db.execute(
-                    f"SELECT row FROM rows WHERE fingerprint = ? AND md5 IN ({marks})",  # noqa: S608 - only question marks are put in
-                    (fingerprint, *chunk),
-                ).fetchall()
-            found += [row for (row,) in answer]
-        return found
+        return [row for (row,) in self._among("SELECT row FROM rows WHERE fingerprint = ? AND md5", fingerprint, md5s)]
 
     def contents_of(self, fingerprint: str, rows: Iterable[int]) -> dict[int, Record]:
         """Return whose those rows are."""
-        found: dict[int, Record] = {}
-        for chunk in _chunks(rows):
-            marks = ",".join("?" * len(chunk))
-            with self._guard() as db:
-                answer = db.execute(
-                    f"SELECT row, {_RECORD} FROM rows LEFT JOIN measures USING (md5, frame)"  # noqa: S608 - only question marks are put in
-                    f" WHERE fingerprint = ? AND row IN ({marks})",
-                    (fingerprint, *chunk),
-                ).fetchall()
-            found.update({row: _record(*facts) for row, *facts in answer})
-        return found
+        found = self._among(
+            f"SELECT row, {_RECORD} FROM rows LEFT JOIN measures USING (md5, frame) WHERE fingerprint = ? AND row",  # noqa: S608 - a constant is put in
+            fingerprint,
+            rows,
+        )
+        return {row: _record(*facts) for row, *facts in found}
 
     def labels_of(self, fingerprint: str, rows: Iterable[int]) -> dict[int, tuple[Label, ...]]:
         """Return what the classifier saw in those rows; those that went are left out."""
-        found: dict[int, tuple[Label, ...]] = {}
-        for chunk in _chunks(rows):
-            marks = ",".join("?" * len(chunk))
-            with self._guard() as db:
-                answer = db.execute(
-                    f"SELECT row, labels FROM rows WHERE fingerprint = ? AND row IN ({marks})",  # noqa: S608 - only question marks are put in
-                    (fingerprint, *chunk),
-                ).fetchall()
-            found.update({row: _LABELS.decode(labels) for row, labels in answer})
-        return found
+        found = self._among("SELECT row, labels FROM rows WHERE fingerprint = ? AND row", fingerprint, rows)
+        return {row: _LABELS.decode(labels) for row, labels in found}
 
     def owners_of(self, fingerprint: str, rows: Iterable[int]) -> dict[int, tuple[Record, list[str]]]:
         """Return whose those rows are, and the ids of the photographs with that content, by path."""
         found: dict[int, tuple[Record, list[str]]] = {}
-        for chunk in _chunks(rows):
-            marks = ",".join("?" * len(chunk))
-            with self._guard() as db:
-                answer = db.execute(
-                    f"SELECT row, nodes.id, {_RECORD} FROM rows LEFT JOIN measures USING (md5, frame)"  # noqa: S608 - only question marks are put in
-                    f" LEFT JOIN nodes USING (md5) WHERE fingerprint = ? AND row IN ({marks})"
-                    " ORDER BY nodes.path, nodes.id",
-                    (fingerprint, *chunk),
-                ).fetchall()
-            for row, node, *facts in answer:
-                if row not in found:
-                    found[row] = _record(*facts), []
-                if node is not None:
-                    found[row][1].append(node)
+        answer = self._among(
+            f"SELECT row, nodes.id, {_RECORD} FROM rows LEFT JOIN measures USING (md5, frame)"  # noqa: S608 - a constant is put in
+            " LEFT JOIN nodes USING (md5) WHERE fingerprint = ? AND row",
+            fingerprint,
+            rows,
+            order=" ORDER BY nodes.path, nodes.id",
+        )
+        for row, node, *facts in answer:
+            if row not in found:
+                found[row] = _record(*facts), []
+            if node is not None:
+                found[row][1].append(node)
         return found
+
+    def _among(
+        self, statement: str, fingerprint: str, values: Iterable[int] | Iterable[str], *, order: str = ""
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield what *statement*, which ends with a column, answers for a fingerprint and each of that column's values.
+
+        They are asked for some hundred at a time, and *order* holds among these.
+        """
+        for chunk in _chunks(values):
+            with self._guard() as db:
+                marks = ",".join("?" * len(chunk))
+                answer = db.execute(f"{statement} IN ({marks}){order}", (fingerprint, *chunk)).fetchall()
+            yield from answer
 
 
 def _hash64(text: str) -> int:
